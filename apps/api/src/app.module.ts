@@ -1,0 +1,43 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE } from '@nestjs/core';
+import { TerminusModule } from '@nestjs/terminus';
+import { LoggerModule } from 'nestjs-pino';
+import { AuditInterceptor, AuditModule } from '#audit';
+import { AuthenticationGuard, AuthModule, CheckedScopeInterceptor, PermissionGuard } from '#auth';
+import { AddressLimitGuard, type AppConfig, CallerLimitGuard, CoreModule, InputPipe, ProblemFilter, ResponseHeadersInterceptor } from '#core';
+import { ServersModule } from '#servers';
+import { DatabaseModule } from './database/database.module.js';
+import { HealthController } from './health/health.controller.js';
+import { loggerOptions } from './logging.js';
+
+/** The whole application. The order of guards and interceptors is the order of a request. */
+@Module({})
+export class AppModule {
+  /** `dataDir` is where the embedded database lives; null keeps it in memory. */
+  static forRoot(config: AppConfig, dataDir: string | null): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [
+        LoggerModule.forRoot(loggerOptions(config)),
+        DatabaseModule.forRoot(config, dataDir),
+        CoreModule.forRoot(config),
+        TerminusModule.forRoot({ logger: false }),
+        AuthModule,
+        AuditModule,
+        ServersModule,
+      ],
+      controllers: [HealthController],
+      providers: [
+        { provide: APP_FILTER, useClass: ProblemFilter },
+        { provide: APP_GUARD, useExisting: AddressLimitGuard },
+        { provide: APP_GUARD, useExisting: AuthenticationGuard },
+        { provide: APP_GUARD, useExisting: CallerLimitGuard },
+        { provide: APP_GUARD, useExisting: PermissionGuard },
+        { provide: APP_INTERCEPTOR, useExisting: ResponseHeadersInterceptor },
+        { provide: APP_INTERCEPTOR, useExisting: AuditInterceptor },
+        { provide: APP_INTERCEPTOR, useExisting: CheckedScopeInterceptor },
+        { provide: APP_PIPE, useClass: InputPipe },
+      ],
+    };
+  }
+}

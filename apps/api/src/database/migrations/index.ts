@@ -1,0 +1,6 @@
+import { Core1764000001000 } from './0001-core.js';
+import { Auth1764000002000 } from './0002-auth.js';
+import { Audit1764000003000 } from './0003-audit.js';
+
+/** All migrations in their order. Add new ones at the end; never change one that has been released. */
+export const MIGRATIONS = [Core1764000001000, Auth1764000002000, Audit1764000003000];

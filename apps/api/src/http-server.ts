@@ -1,0 +1,135 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import helmet from '@fastify/helmet';
+import { Logger } from '@nestjs/common';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import { type AppConfig, describeError, type RequestContext, runInContext, sendProblem } from '#core';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the first hook of every request. */
+    einfra: RequestContext;
+  }
+}
+
+/** Bodies of ordinary JSON requests; routes that take more say so. */
+const BODY_LIMIT = 1024 * 1024;
+/** Longer names are legal in what we manage (image references, label selectors). */
+const MAX_PARAM_LENGTH = 1024;
+
+/** The HTTP server below Nest: limits, request ids, problem documents for what never reaches a controller. */
+export function createAdapter(config: AppConfig): FastifyAdapter {
+  return new FastifyAdapter({
+    logger: false,
+    trustProxy: config.trustedProxies === 0 ? false : config.trustedProxies,
+    bodyLimit: BODY_LIMIT,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    requestIdHeader: false,
+    genReqId: (request: IncomingMessage) => requestId(request),
+    // a request must be whole within this time, however slowly it is sent
+    requestTimeout: 60_000,
+    keepAliveTimeout: 72_000,
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => sendProblem(request, reply, describeError(error)),
+    clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => refuseConnection(error, socket),
+  } as FastifyServerOptions) as FastifyAdapter;
+}
+
+/** Hooks, parsers and headers that hold for every route. Called before Nest registers its routes. */
+export async function prepareServer(app: NestFastifyApplication, config: AppConfig): Promise<void> {
+  const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  addContext(server);
+  addAccessLog(server);
+  addJsonParser(server);
+  await app.register(helmet as never, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      // Swagger UI is the only page: scripts from here alone, inline styles of its own
+      directives: { defaultSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'], frameAncestors: ["'none'"], objectSrc: ["'none'"], baseUri: ["'none'"] },
+    },
+    crossOriginResourcePolicy: { policy: 'same-site' },
+  } as never);
+  if (config.corsOrigins.length > 0) {
+    app.enableCors({
+      origin: config.corsOrigins,
+      methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+      exposedHeaders: ['ETag', 'Link', 'Location', 'X-Request-Id', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'],
+      maxAge: 600,
+    });
+  }
+}
+
+function addContext(server: FastifyInstance): void {
+  server.decorateRequest('einfra');
+  server.addHook('onRequest', (request, reply, done) => {
+    request.einfra = {
+      requestId: request.id,
+      address: request.ip,
+      userAgent: request.headers['user-agent']?.slice(0, 256) ?? null,
+      method: request.method,
+      audit: {},
+      secrets: new Set(),
+      accessAsked: false,
+    };
+    void reply.header('X-Request-Id', request.id);
+    runInContext(request.einfra, done);
+  });
+  // reading the body leaves the context: it arrives in events of the socket
+  server.addHook('preValidation', (request, _reply, done) => runInContext(request.einfra, done));
+}
+
+/** One lean line a request: no headers, no query, no body. */
+function addAccessLog(server: FastifyInstance): void {
+  const logger = new Logger('Http');
+  server.addHook('onResponse', (request, reply, done) => {
+    const line = {
+      method: request.method,
+      route: request.routeOptions.url ?? null,
+      status: reply.statusCode,
+      ms: Math.round(reply.elapsedTime * 10) / 10,
+      address: request.ip,
+    };
+    runInContext(request.einfra, () => logger.log(line));
+    done();
+  });
+}
+
+/** JSON, of which an empty body is none at all: actions are often called that way. `__proto__` is refused. */
+function addJsonParser(server: FastifyInstance): void {
+  const parse = server.getDefaultJsonParser('error', 'error');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (typeof body === 'string' && body.trim() === '') done(null, undefined);
+    else void parse(request, body as string, done);
+  });
+}
+
+const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+/** The caller's own request id or trace id, when it is harmless; else a new one. */
+function requestId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'];
+  if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
+  const parent = request.headers['traceparent'];
+  return (typeof parent === 'string' && TRACEPARENT.exec(parent)?.[1]) || randomUUID();
+}
+
+/** Bytes that are no HTTP request, or headers beyond the limit. */
+function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const [status, code, title] =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? [431, 'headers_too_large', 'Request headers too large']
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? [408, 'request_timeout', 'Request timeout']
+        : [400, 'bad_request', 'Bad request'];
+  const body = JSON.stringify({ type: `urn:einfra:problem:${code}`, title, status, detail: title, instance: '', code, requestId: randomUUID() });
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
