@@ -10,7 +10,7 @@ export const ADMIN_PASSWORD = 'correct horse battery staple';
 export interface Answer {
   status: number;
   headers: Record<string, string | string[] | number | undefined>;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- bodies are asserted on, field by field
+
   body: any;
   text: string;
 }
@@ -41,8 +41,16 @@ export interface TestApp {
 }
 
 /** Starts an application on an embedded database in memory, or on `environment.DATABASE_URL`. No rate limits unless set. */
-export async function startApp(environment: Record<string, string> = {}, options: { dataDir?: string | null } = {}): Promise<TestApp> {
-  const config = loadConfig({ LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent', RATE_LIMIT: '0', ADMIN_PASSWORD, ...environment });
+export async function startApp(
+  environment: Record<string, string> = {},
+  options: { dataDir?: string | null } = {},
+): Promise<TestApp> {
+  const config = loadConfig({
+    LOG_LEVEL: process.env['TEST_LOG_LEVEL'] ?? 'silent',
+    RATE_LIMIT: '0',
+    ADMIN_PASSWORD,
+    ...environment,
+  });
   if (config.encryptionKeys.length === 0) config.encryptionKeys.push({ id: 'test', key: randomBytes(32) });
   const app = await createApp(config, { dataDir: options.dataDir ?? null });
   await app.init();
@@ -60,7 +68,11 @@ class RunningApp implements TestApp {
     readonly config: AppConfig,
   ) {}
 
-  async request(method: string, url: string, { token = this.adminToken, body, headers = {} }: RequestOptions = {}): Promise<Answer> {
+  async request(
+    method: string,
+    url: string,
+    { token = this.adminToken, body, headers = {} }: RequestOptions = {},
+  ): Promise<Answer> {
     const authorization: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
     const response = await this.app.inject({
       method: method as 'GET',
@@ -68,10 +80,11 @@ class RunningApp implements TestApp {
       headers: { ...authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       payload: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
     });
-    const isJson = /json/.test(String(response.headers['content-type'])) && !/ndjson/.test(String(response.headers['content-type']));
+    const isJson =
+      /json/.test(String(response.headers['content-type'])) && !/ndjson/.test(String(response.headers['content-type']));
     return {
       status: response.statusCode,
-      headers: response.headers as Answer['headers'],
+      headers: response.headers,
       body: isJson && response.body ? JSON.parse(response.body) : undefined,
       text: response.body,
     };
@@ -101,12 +114,18 @@ class RunningApp implements TestApp {
 
   async user(username: string, role?: string, scope: object = { type: 'all' }): Promise<{ id: string; token: string }> {
     const password = `${username} has a long password`;
-    const made = await this.post('/api/users', { username, password, displayName: username, mustChangePassword: false });
+    const made = await this.post('/api/users', {
+      username,
+      password,
+      displayName: username,
+      mustChangePassword: false,
+    });
     if (made.status !== 201) throw new Error(`user ${username} was not made: ${made.status} ${made.text}`);
     const id = made.body.id as string;
     if (role) {
       const granted = await this.post('/api/grants', { subject: { type: 'user', id }, role, scope });
-      if (granted.status !== 201) throw new Error(`grant for ${username} was not made: ${granted.status} ${granted.text}`);
+      if (granted.status !== 201)
+        throw new Error(`grant for ${username} was not made: ${granted.status} ${granted.text}`);
     }
     return { id, token: await this.signIn(username, password) };
   }

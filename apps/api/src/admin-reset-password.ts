@@ -11,7 +11,9 @@ try {
   await app.init();
   const username = process.argv[2] ?? 'admin';
   const password = await app.get(AdminPasswordReset).reset(username);
-  process.stdout.write(`The new password of ${username} is ${password}\nIt must be changed at the next sign-in. All sessions of ${username} have ended.\n`);
+  process.stdout.write(
+    `The new password of ${username} is ${password}\nIt must be changed at the next sign-in. All sessions of ${username} have ended.\n`,
+  );
   await app.close();
   process.exit(0);
 } catch (error) {

@@ -4,11 +4,22 @@ import { TerminusModule } from '@nestjs/terminus';
 import { LoggerModule } from 'nestjs-pino';
 import { AuditInterceptor, AuditModule } from '#audit';
 import { AuthenticationGuard, AuthModule, CheckedScopeInterceptor, PermissionGuard } from '#auth';
-import { AddressLimitGuard, type AppConfig, CallerLimitGuard, CoreModule, InputPipe, ProblemFilter, ResponseHeadersInterceptor } from '#core';
+import {
+  AddressLimitGuard,
+  type AppConfig,
+  CachedInterceptor,
+  CallerLimitGuard,
+  CoreModule,
+  IdempotencyInterceptor,
+  InputPipe,
+  ProblemFilter,
+  ResponseHeadersInterceptor,
+} from '#core';
 import { ServersModule } from '#servers';
 import { DatabaseModule } from './database/database.module.js';
 import { HealthController } from './health/health.controller.js';
-import { loggerOptions } from './logging.js';
+import { MetricsController } from './health/metrics.controller.js';
+import { AppLogger, loggerOptions } from './logging.js';
 
 /** The whole application. The order of guards and interceptors is the order of a request. */
 @Module({})
@@ -26,16 +37,19 @@ export class AppModule {
         AuditModule,
         ServersModule,
       ],
-      controllers: [HealthController],
+      controllers: [HealthController, MetricsController],
       providers: [
+        AppLogger,
         { provide: APP_FILTER, useClass: ProblemFilter },
         { provide: APP_GUARD, useExisting: AddressLimitGuard },
         { provide: APP_GUARD, useExisting: AuthenticationGuard },
         { provide: APP_GUARD, useExisting: CallerLimitGuard },
         { provide: APP_GUARD, useExisting: PermissionGuard },
         { provide: APP_INTERCEPTOR, useExisting: ResponseHeadersInterceptor },
+        { provide: APP_INTERCEPTOR, useExisting: IdempotencyInterceptor },
         { provide: APP_INTERCEPTOR, useExisting: AuditInterceptor },
         { provide: APP_INTERCEPTOR, useExisting: CheckedScopeInterceptor },
+        { provide: APP_INTERCEPTOR, useExisting: CachedInterceptor },
         { provide: APP_PIPE, useClass: InputPipe },
       ],
     };

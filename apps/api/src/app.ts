@@ -2,7 +2,7 @@ import { Logger as NestLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
-import { Logger } from 'nestjs-pino';
+import { AppLogger } from './logging.js';
 import type { AppConfig } from '#core';
 import { AppModule } from './app.module.js';
 import { openApiDocument } from './openapi-document.js';
@@ -18,15 +18,19 @@ export interface AppOptions {
 /** The application, ready to listen. Shared by the process and the tests. */
 export async function createApp(config: AppConfig, options: AppOptions = {}): Promise<NestFastifyApplication> {
   const dataDir = options.dataDir === undefined ? config.dataDir : options.dataDir;
-  const app = await NestFactory.create<NestFastifyApplication>(AppModule.forRoot(config, dataDir), createAdapter(config), {
-    bufferLogs: true,
-    abortOnError: false,
-    bodyParser: false,
-    preview: options.preview ?? false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AppModule.forRoot(config, dataDir),
+    createAdapter(config),
+    {
+      bufferLogs: true,
+      abortOnError: false,
+      bodyParser: false,
+      preview: options.preview ?? false,
+    },
+  );
   app.setGlobalPrefix('api', { exclude: ['health/live', 'health/ready', 'metrics'] });
   if (options.preview) return app;
-  app.useLogger(app.get(Logger));
+  app.useLogger(app.get(AppLogger));
   NestLogger.flush();
   await prepareServer(app, config);
   if (config.docs) {
@@ -34,7 +38,12 @@ export async function createApp(config: AppConfig, options: AppOptions = {}): Pr
       jsonDocumentUrl: 'api/openapi.json',
       yamlDocumentUrl: 'api/openapi.yaml',
       customSiteTitle: 'EINFRA API',
-      swaggerOptions: { persistAuthorization: true, tagsSorter: 'alpha', displayRequestDuration: true, tryItOutEnabled: true },
+      swaggerOptions: {
+        persistAuthorization: true,
+        tagsSorter: 'alpha',
+        displayRequestDuration: true,
+        tryItOutEnabled: true,
+      },
     });
   }
   return app;

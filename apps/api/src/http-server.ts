@@ -5,14 +5,7 @@ import helmet from '@fastify/helmet';
 import { Logger } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
-import { type AppConfig, describeError, type RequestContext, runInContext, sendProblem } from '#core';
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Set by the first hook of every request. */
-    einfra: RequestContext;
-  }
-}
+import { type AppConfig, describeError, Metrics, runInContext, sendProblem } from '#core';
 
 /** Bodies of ordinary JSON requests; routes that take more say so. */
 const BODY_LIMIT = 1024 * 1024;
@@ -32,22 +25,30 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
     requestTimeout: 60_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
-    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) => sendProblem(request, reply, describeError(error)),
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+      sendProblem(request, reply, describeError(error)),
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => refuseConnection(error, socket),
-  } as FastifyServerOptions) as FastifyAdapter;
+  } as FastifyServerOptions);
 }
 
 /** Hooks, parsers and headers that hold for every route. Called before Nest registers its routes. */
 export async function prepareServer(app: NestFastifyApplication, config: AppConfig): Promise<void> {
-  const server = app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+  const server = app.getHttpAdapter().getInstance();
   addContext(server);
-  addAccessLog(server);
+  addAccessLog(server, app.get(Metrics));
   addJsonParser(server);
-  await app.register(helmet as never, {
+  await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
       // Swagger UI is the only page: scripts from here alone, inline styles of its own
-      directives: { defaultSrc: ["'self'"], styleSrc: ["'self'", "'unsafe-inline'"], imgSrc: ["'self'", 'data:'], frameAncestors: ["'none'"], objectSrc: ["'none'"], baseUri: ["'none'"] },
+      directives: {
+        defaultSrc: ["'self'"],
+        styleSrc: ["'self'", "'unsafe-inline'"],
+        imgSrc: ["'self'", 'data:'],
+        frameAncestors: ["'none'"],
+        objectSrc: ["'none'"],
+        baseUri: ["'none'"],
+      },
     },
     crossOriginResourcePolicy: { policy: 'same-site' },
   } as never);
@@ -55,7 +56,16 @@ export async function prepareServer(app: NestFastifyApplication, config: AppConf
     app.enableCors({
       origin: config.corsOrigins,
       methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
-      exposedHeaders: ['ETag', 'Link', 'Location', 'X-Request-Id', 'Retry-After', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset'],
+      exposedHeaders: [
+        'ETag',
+        'Link',
+        'Location',
+        'X-Request-Id',
+        'Retry-After',
+        'RateLimit-Limit',
+        'RateLimit-Remaining',
+        'RateLimit-Reset',
+      ],
       maxAge: 600,
     });
   }
@@ -80,8 +90,8 @@ function addContext(server: FastifyInstance): void {
   server.addHook('preValidation', (request, _reply, done) => runInContext(request.einfra, done));
 }
 
-/** One lean line a request: no headers, no query, no body. */
-function addAccessLog(server: FastifyInstance): void {
+/** One lean line and one measurement a request: no headers, no query, no body. */
+function addAccessLog(server: FastifyInstance, metrics: Metrics): void {
   const logger = new Logger('Http');
   server.addHook('onResponse', (request, reply, done) => {
     const line = {
@@ -91,6 +101,10 @@ function addAccessLog(server: FastifyInstance): void {
       ms: Math.round(reply.elapsedTime * 10) / 10,
       address: request.ip,
     };
+    metrics.httpDuration.observe(
+      { method: line.method, route: line.route ?? 'none', status: line.status },
+      reply.elapsedTime / 1000,
+    );
     runInContext(request.einfra, () => logger.log(line));
     done();
   });
@@ -128,7 +142,15 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? [408, 'request_timeout', 'Request timeout']
         : [400, 'bad_request', 'Bad request'];
-  const body = JSON.stringify({ type: `urn:einfra:problem:${code}`, title, status, detail: title, instance: '', code, requestId: randomUUID() });
+  const body = JSON.stringify({
+    type: `urn:einfra:problem:${code}`,
+    title,
+    status,
+    detail: title,
+    instance: '',
+    code,
+    requestId: randomUUID(),
+  });
   socket.end(
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );

@@ -1,13 +1,28 @@
-import type { Params } from 'nestjs-pino';
+import { Injectable } from '@nestjs/common';
+import { Logger, type Params } from 'nestjs-pino';
 import { type AppConfig, currentContext } from '#core';
 
-const REDACTED_PATHS = ['password', 'token', 'authorization', 'secret'].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+const SECRET_NAMES = ['password', 'token', 'authorization', 'secret'];
+const REDACTED_PATHS = SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
-/** JSON logs with request id and user id on every line that belongs to a request. Access lines come from `app.ts`. */
+/** Contexts of the framework's own lines, of which there is one for each module and route. */
+const FRAMEWORK = new Set(['InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestFactory', 'NestApplication']);
+
+/** The logger, with what the framework says about itself at level debug. */
+@Injectable()
+export class AppLogger extends Logger {
+  override log(message: unknown, ...more: unknown[]): void {
+    if (FRAMEWORK.has(more.at(-1) as string)) this.debug(message, ...(more as []));
+    else super.log(message, ...(more as []));
+  }
+}
+
+/** JSON logs with request id and user id on every line that belongs to a request. Access lines come from `http-server.ts`. */
 export function loggerOptions(config: AppConfig): Params {
   return {
     pinoHttp: {
       level: config.logLevel,
+      base: undefined,
       autoLogging: false,
       mixin: () => {
         const context = currentContext();

@@ -41,7 +41,9 @@ function explain(error: unknown): never {
     process.stderr.write(`${(error as Error).message}\n`);
     process.exit(1);
   }
-  process.stderr.write(`EINFRA could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `EINFRA could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exit(1);
 }
 
@@ -65,10 +67,18 @@ function shutDownOnSignals(app: NestFastifyApplication, config: AppConfig): void
 function greet(address: string, config: AppConfig, generatedPassword: string | null): void {
   const lines = [`EINFRA listens on ${address}`];
   if (config.docs) lines.push(`Swagger UI: ${address}/api/docs`);
-  if (generatedPassword !== null) lines.push(`Sign in as admin with the password ${generatedPassword} (shown once; it must be changed at first sign-in)`);
-  else if (config.adminPassword !== null) lines.push('Sign in as admin with ADMIN_PASSWORD as of the first start (lost it? npm run admin:reset-password)');
+  if (generatedPassword !== null)
+    lines.push(
+      `Sign in as admin with the password ${generatedPassword} (shown once; it must be changed at first sign-in)`,
+    );
+  else if (config.adminPassword !== null)
+    lines.push('Sign in as admin with ADMIN_PASSWORD as of the first start (lost it? npm run admin:reset-password)');
   else lines.push('Sign in as admin (lost the password? npm run admin:reset-password)');
-  if (config.database.url === null) lines.push(`Data: embedded database in ${config.dataDir} (for production set DATABASE_URL)`);
-  if (!config.production) lines.push('Not production: connections to local and private addresses are allowed (OUTBOUND_ALLOW counts in production)');
+  if (config.database.url === null)
+    lines.push(`Data: embedded database in ${config.dataDir} (for production set DATABASE_URL)`);
+  if (!config.production)
+    lines.push(
+      'Not production: connections to local and private addresses are allowed (OUTBOUND_ALLOW counts in production)',
+    );
   process.stdout.write(`\n${lines.map((line) => `  ${line}`).join('\n')}\n\n`);
 }

@@ -6,11 +6,31 @@ interface Operation {
   summary?: string;
   description?: string;
   security?: Record<string, string[]>[];
-  parameters?: { name: string; in: string; description?: string }[];
+  parameters?: object[];
   requestBody?: unknown;
-  responses: Record<string, unknown>;
+  responses: Record<string, { description?: string; content?: unknown }>;
   'x-permission'?: string;
 }
+
+/** What the groups of operations are about. */
+const TAGS: Record<string, string> = {
+  'API tokens': 'Personal tokens for scripts and machines.',
+  Audit: 'What was done, by whom, and the proof that nothing is missing.',
+  Grants: 'Who holds which role where, and why somebody may or may not do something.',
+  Health: 'Probes and figures of this process. No sign-in needed.',
+  Roles: 'Named sets of permissions.',
+  Servers: 'Registered servers, their state and metrics.',
+  'Sign-in': 'Signing in and out, sessions, your own account.',
+  Teams: 'Groups of users that roles can be granted to.',
+  Users: 'Who can sign in.',
+};
+
+const SUCCESS: Record<string, string> = {
+  '200': 'Done; the answer.',
+  '201': 'Created; `Location` leads to it.',
+  '202': 'Accepted; `Location` leads to the operation.',
+  '204': 'Done; there is nothing to say.',
+};
 
 /** Problems that operations answer, by status. */
 const PROBLEMS: Record<string, string> = {
@@ -37,8 +57,13 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
     )
     .setVersion('0.1.0')
     .addServer('/')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An access token of POST /api/login, or an API token of POST /api/tokens.' })
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      description: 'An access token of POST /api/login, or an API token of POST /api/tokens.',
+    })
     .build();
+  config.tags = Object.entries(TAGS).map(([name, description]) => ({ name, description }));
   const document = SwaggerModule.createDocument(app, config, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
@@ -54,7 +79,10 @@ export function openApiDocument(app: INestApplication): OpenAPIObject {
 
 function complete(operation: Operation, method: string, path: string): void {
   const permission = operation['x-permission'];
-  if (permission) operation.description = [operation.description, `Needs \`${permission}\`.`].filter(Boolean).join('\n\n');
+  if (permission)
+    operation.description = [operation.description, `Needs \`${permission}\`.`].filter(Boolean).join('\n\n');
+  for (const [status, response] of Object.entries(operation.responses)) response.description ||= SUCCESS[status] ?? status;
+  if (method === 'post' && isSignedIn(operation)) operation.parameters?.push(IDEMPOTENCY_KEY);
   for (const status of problemsOf(operation, method, path)) {
     operation.responses[status] ??= {
       description: PROBLEMS[status],
@@ -63,16 +91,28 @@ function complete(operation: Operation, method: string, path: string): void {
   }
 }
 
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'A second request with the same key and body within a day gets the answer of the first and does nothing.',
+  schema: { type: 'string', maxLength: 255 },
+};
+
+function isSignedIn({ security }: Operation): boolean {
+  return !security?.some((requirement) => Object.keys(requirement).length === 0);
+}
+
 function problemsOf(operation: Operation, method: string, path: string): string[] {
-  if (path.startsWith('/health') || path === '/metrics') return ['500'];
-  const signedIn = !operation.security?.some((requirement) => Object.keys(requirement).length === 0);
+  if (path.startsWith('/health') || path === '/metrics') return ['400', '500'];
+  const signedIn = isSignedIn(operation);
   const statuses = ['400', '429', '500', '503'];
   if (signedIn) statuses.push('401', '403');
   else if (method === 'post') statuses.push('401');
   if (path.includes('{')) statuses.push('404');
   if (method !== 'get') statuses.push('409', '415');
   if (operation.requestBody) statuses.push('413');
-  if (method === 'patch' || method === 'put') statuses.push('412');
+  if (operation.parameters?.some((parameter) => (parameter as { name?: string }).name === 'If-Match')) statuses.push('412');
   return statuses;
 }
 
@@ -99,11 +139,14 @@ function addProblemSchema(document: OpenAPIObject): void {
           type: 'object',
           required: ['pointer', 'message'],
           properties: {
-            pointer: text('JSON pointer into the body; `?name` for a query parameter, `:name` for one of the path.', '/name'),
+            pointer: text(
+              'JSON pointer into the body; `?name` for a query parameter, `:name` for one of the path.',
+              '/name',
+            ),
             message: text('What is wrong with it.', 'must be shorter than or equal to 100 characters'),
           },
         },
       },
     },
-  } as never;
+  };
 }

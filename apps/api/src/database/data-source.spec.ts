@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
-import { Encryption, KeyStore, WrongEncryptionKey } from '#core';
+import { Encryption, KeyStore, reencrypt, WrongEncryptionKey } from '#core';
 import { openDataSource } from './data-source.js';
 import { DirectoryLocked } from './directory-lock.js';
 
@@ -55,8 +55,45 @@ describe('the embedded database', () => {
     const again = await KeyStore.open(source, new Encryption([{ id: 'k1', key }]));
     expect(again.current('jwt').key.equals(first.current('jwt').key)).toBe(true);
     expect(again.current('jwt').id).not.toBe(again.current('audit').id);
-    await expect(KeyStore.open(source, new Encryption([{ id: 'k1', key: randomBytes(32) }]))).rejects.toThrow(WrongEncryptionKey);
+    await expect(KeyStore.open(source, new Encryption([{ id: 'k1', key: randomBytes(32) }]))).rejects.toThrow(
+      WrongEncryptionKey,
+    );
     await expect(KeyStore.open(source, new Encryption([{ id: 'k2', key }]))).rejects.toThrow(/“k1”/);
+    await source.destroy();
+  });
+
+  it('encrypts anew with the first key, after which the older one may go', async () => {
+    const source = await openDataSource(EMBEDDED, null, []);
+    const [first, second] = [randomBytes(32), randomBytes(32)];
+    const before = await KeyStore.open(source, new Encryption([{ id: 'k1', key: first }]));
+    const both = new Encryption([
+      { id: 'k2', key: second },
+      { id: 'k1', key: first },
+    ]);
+    await KeyStore.open(source, both);
+    expect(await reencrypt(source, both)).toBe(2);
+    expect(await reencrypt(source, both)).toBe(0);
+    const after = await KeyStore.open(source, new Encryption([{ id: 'k2', key: second }]));
+    expect(after.current('audit').key.equals(before.current('audit').key)).toBe(true);
+    await expect(KeyStore.open(source, new Encryption([{ id: 'k1', key: first }]))).rejects.toThrow(/“k2”/);
+    await source.destroy();
+  });
+
+  it('makes a new key for tokens and keeps the older one while tokens signed with it may live', async () => {
+    const source = await openDataSource(EMBEDDED, null, []);
+    const encryption = new Encryption([{ id: 'k1', key: randomBytes(32) }]);
+    const [store, replica] = [await KeyStore.open(source, encryption), await KeyStore.open(source, encryption)];
+    const old = store.current('jwt').id;
+    await store.rotateJwt(3_600_000);
+    expect(store.current('jwt').id).toBe(old);
+    await store.rotateJwt(0);
+    expect(store.current('jwt').id).not.toBe(old);
+    expect(store.byId(old, 'jwt')).not.toBeNull();
+    await replica.reload();
+    expect(replica.current('jwt').id).toBe(store.current('jwt').id);
+    await source.query(`UPDATE secret_keys SET created_at = created_at - interval '3 hours' WHERE purpose = 'jwt'`);
+    await store.rotateJwt(86_400_000);
+    expect(store.byId(old, 'jwt')).toBeNull();
     await source.destroy();
   });
 });

@@ -28,8 +28,18 @@ class EmbeddedDataSource extends DataSource {
  * Connects, migrates under an advisory lock, and hands over the data source.
  * `dataDir` is where the embedded database lives; null keeps it in memory. Both count only without `database.url`.
  */
-export async function openDataSource(database: DatabaseConfig, dataDir: string | null, entities: DataSourceOptions['entities']): Promise<DataSource> {
-  const common = { type: 'postgres', entities, migrations: MIGRATIONS, migrationsTableName: 'migrations', synchronize: false } as const;
+export async function openDataSource(
+  database: DatabaseConfig,
+  dataDir: string | null,
+  entities: DataSourceOptions['entities'],
+): Promise<DataSource> {
+  const common = {
+    type: 'postgres',
+    entities,
+    migrations: MIGRATIONS,
+    migrationsTableName: 'migrations',
+    synchronize: false,
+  } as const;
   const source = await connect(database, dataDir, common);
   try {
     await migrate(source);
@@ -40,7 +50,11 @@ export async function openDataSource(database: DatabaseConfig, dataDir: string |
   }
 }
 
-async function connect(database: DatabaseConfig, dataDir: string | null, common: Partial<DataSourceOptions>): Promise<DataSource> {
+async function connect(
+  database: DatabaseConfig,
+  dataDir: string | null,
+  common: Partial<DataSourceOptions>,
+): Promise<DataSource> {
   if (database.url !== null) return new DataSource(serverOptions(database, common)).initialize();
   const embedded = await openEmbedded(dataDir);
   try {

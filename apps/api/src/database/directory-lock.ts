@@ -18,7 +18,9 @@ export async function lockDirectory(directory: string): Promise<{ release(): Pro
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const path = join(realpathSync(directory), 'lock.sock');
   if (Buffer.byteLength(path) > MAX_SOCKET_PATH) {
-    throw new DirectoryLocked(`The path ${path} is longer than ${MAX_SOCKET_PATH} bytes, too long for a lock. Set EINFRA_DATA_DIR to a shorter one.`);
+    throw new DirectoryLocked(
+      `The path ${path} is longer than ${MAX_SOCKET_PATH} bytes, too long for a lock. Set EINFRA_DATA_DIR to a shorter one.`,
+    );
   }
   const server = (await listen(path)) ?? (await takeOver(path));
   server.unref();
@@ -42,7 +44,9 @@ function inUse(path: string): DirectoryLocked {
 function listen(path: string): Promise<Server | null> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.destroy());
-    server.once('error', (error: NodeJS.ErrnoException) => (error.code === 'EADDRINUSE' ? resolve(null) : reject(error)));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'EADDRINUSE' ? resolve(null) : reject(error),
+    );
     server.listen(path, () => resolve(server));
   });
 }

@@ -22,7 +22,9 @@ export class EmbeddedMaintenance implements OnApplicationBootstrap, OnApplicatio
 
   private every(ms: number, statement: string): NodeJS.Timeout {
     const run = (): void =>
-      void this.dataSource.query(statement).catch((error: Error) => this.logger.warn(`${statement} failed: ${error.message}`));
+      void this.dataSource
+        .query(statement)
+        .catch((error: Error) => this.logger.warn(`${statement} failed: ${error.message}`));
     return setInterval(run, ms).unref();
   }
 }

@@ -17,7 +17,10 @@ export interface EmbeddedDatabase {
 export async function openEmbedded(dataDir: string | null): Promise<EmbeddedDatabase> {
   const lock = dataDir === null ? null : await lockDirectory(dataDir);
   try {
-    const pglite = dataDir === null ? await PGlite.create('memory://', startOptions()) : await openDirectory(join(dataDir, 'database'));
+    const pglite =
+      dataDir === null
+        ? await PGlite.create('memory://', startOptions())
+        : await openDirectory(join(dataDir, 'database'));
     return {
       options: { ...pgOptions(pglite) },
       close: async () => {
@@ -56,5 +59,5 @@ function pgOptions(pglite: PGlite): Partial<DataSourceOptions> {
     installExtensions: false,
     connectTimeoutMS: 15_000,
     extra: createPgConfig(pglite),
-  } as Partial<DataSourceOptions>;
+  };
 }

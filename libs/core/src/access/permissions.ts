@@ -12,7 +12,11 @@ interface PermissionFacts {
 }
 
 const catalogue = {
-  'servers:read': { description: 'See servers, their facts and metrics', kind: 'server', roles: ['operator', 'viewer'] },
+  'servers:read': {
+    description: 'See servers, their facts and metrics',
+    kind: 'server',
+    roles: ['operator', 'viewer'],
+  },
   'servers:write': { description: 'Register, change and remove servers', kind: 'server', roles: ['operator'] },
   'users:read': { description: 'See users', roles: ['auditor'] },
   'users:write': { description: 'Make, change, disable and reset users', roles: [] },

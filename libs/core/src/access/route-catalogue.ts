@@ -27,7 +27,9 @@ export class RouteCatalogue implements OnApplicationBootstrap {
       if (!instance || !metatype) return [];
       const prefixes = asList(this.reflector.get<string | string[]>(PATH_METADATA, metatype));
       const prototype = Object.getPrototypeOf(instance) as object;
-      return this.scanner.getAllMethodNames(prototype).flatMap((name) => this.routesOf(prototype, name, metatype.name, prefixes));
+      return this.scanner
+        .getAllMethodNames(prototype)
+        .flatMap((name) => this.routesOf(prototype, name, metatype.name, prefixes));
     });
   }
 
@@ -44,8 +46,11 @@ export class RouteCatalogue implements OnApplicationBootstrap {
     const access = this.reflector.get<RouteAccess | undefined>(ROUTE_ACCESS, handler);
     const where = `${controller}.${name}`;
     if (!access) throw new Error(`${where} declares no access: use @Allow, @SignedIn or @Public`);
-    if (!access.action && method !== 'GET' && method !== 'HEAD') throw new Error(`${where} changes something and names no audited action`);
-    return prefixes.flatMap((prefix) => asList(paths).map((path) => ({ method, path: join(prefix, path), handler: where, access })));
+    if (!access.action && method !== 'GET' && method !== 'HEAD')
+      throw new Error(`${where} changes something and names no audited action`);
+    return prefixes.flatMap((prefix) =>
+      asList(paths).map((path) => ({ method, path: join(prefix, path), handler: where, access })),
+    );
   }
 }
 
@@ -54,5 +59,8 @@ function asList(value: string | string[] | undefined): string[] {
 }
 
 function join(prefix: string, path: string): string {
-  return `/${[prefix, path].map((part) => part.replace(/^\/+|\/+$/g, '')).filter(Boolean).join('/')}`;
+  return `/${[prefix, path]
+    .map((part) => part.replace(/^\/+|\/+$/g, ''))
+    .filter(Boolean)
+    .join('/')}`;
 }

@@ -1,7 +1,16 @@
 import type { SystemKind } from '../systems/system-kind.js';
 
 /** Where a grant can hold. `namespace` and `project` lie below a cluster and a registry. */
-export const SCOPE_TYPES = ['all', 'environment', 'server', 'docker-host', 'cluster', 'namespace', 'registry', 'project'] as const;
+export const SCOPE_TYPES = [
+  'all',
+  'environment',
+  'server',
+  'docker-host',
+  'cluster',
+  'namespace',
+  'registry',
+  'project',
+] as const;
 
 export type ScopeType = (typeof SCOPE_TYPES)[number];
 
@@ -33,7 +42,12 @@ export function covers(scope: Scope, target: Target): boolean {
       return target.environment != null && scope.name === target.environment;
     case 'namespace':
     case 'project':
-      return target.kind === PART_OF[scope.type] && sameSystem(scope, target) && target.part !== undefined && scope.name === target.part;
+      return (
+        target.kind === PART_OF[scope.type] &&
+        sameSystem(scope, target) &&
+        target.part !== undefined &&
+        scope.name === target.part
+      );
     default:
       return target.kind === scope.type && sameSystem(scope, target);
   }

@@ -48,7 +48,9 @@ export class ValidationFailed extends ProblemError {
 /** 400: an address was changed, so its credential must be given again (else an editor could send it to a machine of theirs). */
 export class CredentialsRequired extends ProblemError {
   constructor(detail: string, pointer: string) {
-    super(400, 'credentials_required', 'Credentials required', detail, { errors: [{ pointer, message: 'is required' }] });
+    super(400, 'credentials_required', 'Credentials required', detail, {
+      errors: [{ pointer, message: 'is required' }],
+    });
   }
 }
 
@@ -69,7 +71,12 @@ export class Forbidden extends ProblemError {
 /** 403: nothing else is possible before the initial password was changed. */
 export class PasswordChangeRequired extends ProblemError {
   constructor() {
-    super(403, 'password_change_required', 'Password change required', 'Change the password with POST /api/me/password first.');
+    super(
+      403,
+      'password_change_required',
+      'Password change required',
+      'Change the password with POST /api/me/password first.',
+    );
   }
 }
 
@@ -82,7 +89,10 @@ export class NotFound extends ProblemError {
 
 /** 409: the state of things forbids it. */
 export class Conflict extends ProblemError {
-  constructor(detail: string, options: { code?: string; errors?: InputError[]; extra?: Record<string, unknown>; cause?: unknown } = {}) {
+  constructor(
+    detail: string,
+    options: { code?: string; errors?: InputError[]; extra?: Record<string, unknown>; cause?: unknown } = {},
+  ) {
     super(409, options.code ?? 'conflict', 'Conflict', detail, options);
   }
 }
@@ -118,7 +128,10 @@ export class UpstreamError extends ProblemError {
 /** 502: the remote system refused the stored credential. Never passed on as 401 or 403. */
 export class UpstreamDenied extends ProblemError {
   constructor(system: SystemRef, detail: string, cause?: unknown) {
-    super(502, 'upstream_denied', 'The remote system refused the stored credential', detail, { cause, extra: { system } });
+    super(502, 'upstream_denied', 'The remote system refused the stored credential', detail, {
+      cause,
+      extra: { system },
+    });
   }
 }
 

@@ -45,5 +45,8 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, descri
   };
   if (retryAfterSeconds !== undefined) void reply.header('Retry-After', Math.max(1, Math.ceil(retryAfterSeconds)));
   if (status === 401) void reply.header('WWW-Authenticate', 'Bearer');
-  void reply.status(status).header('Content-Type', 'application/problem+json; charset=utf-8').send(JSON.stringify(problem));
+  void reply
+    .status(status)
+    .header('Content-Type', 'application/problem+json; charset=utf-8')
+    .send(JSON.stringify(problem));
 }

@@ -54,25 +54,45 @@ export function describeError(error: unknown): Described {
   const status = (known as { statusCode?: unknown } | null)?.statusCode;
   // Fastify's own errors (body too large, invalid JSON, bad content type) carry a statusCode and a message of its own making.
   if (typeof status === 'number' && status >= 400 && status < 500) return fromStatus(status, (known as Error).message);
-  return { status: 500, code: 'internal_error', title: 'Internal error', detail: 'Something went wrong. The request id leads to the log.' };
+  return {
+    status: 500,
+    code: 'internal_error',
+    title: 'Internal error',
+    detail: 'Something went wrong. The request id leads to the log.',
+  };
 }
 
 function fromStatus(status: number, detail: string): Described {
-  const [code, title] = TITLES[status] ?? (status >= 500 ? ['internal_error', 'Internal error'] : ['bad_request', 'Bad request']);
+  const [code, title] =
+    TITLES[status] ?? (status >= 500 ? ['internal_error', 'Internal error'] : ['bad_request', 'Bad request']);
   return { status, code, title, detail: status >= 500 ? title : detail };
 }
 
-const CONNECTION_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTFOUND', 'ETIMEDOUT', 'EPIPE', 'EHOSTUNREACH', 'EAI_AGAIN', 'ENOENT']);
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'EPIPE',
+  'EHOSTUNREACH',
+  'EAI_AGAIN',
+  'ENOENT',
+]);
 
 /** PostgreSQL's failures that are not our mistakes: connection lost (503), a unique name taken (409). */
 function fromDatabase(error: unknown): ProblemError | null {
   if (!(error instanceof Error)) return null;
-  const cause = (error instanceof QueryFailedError ? error.driverError : error) as Error & { code?: string; constraint?: string };
+  const cause = (error instanceof QueryFailedError ? error.driverError : error) as Error & {
+    code?: string;
+    constraint?: string;
+  };
   const code = cause.code ?? '';
   if (error instanceof QueryFailedError) {
     if (code === '23505') return new Conflict('A resource with this name or key already exists.', { cause: error });
-    if (code === '23503') return new Conflict('Something else refers to it, or what it refers to is gone.', { cause: error });
-    if (code === '57014' || code === '55P03' || code === '40P01' || code === '40001') return new DatabaseUnavailable(error);
+    if (code === '23503')
+      return new Conflict('Something else refers to it, or what it refers to is gone.', { cause: error });
+    if (code === '57014' || code === '55P03' || code === '40P01' || code === '40001')
+      return new DatabaseUnavailable(error);
   }
   if (isConnectionLoss(cause, code, error instanceof QueryFailedError)) return new DatabaseUnavailable(error);
   return null;
@@ -81,6 +101,11 @@ function fromDatabase(error: unknown): ProblemError | null {
 function isConnectionLoss(cause: Error, code: string, fromQuery: boolean): boolean {
   // 08 connection, 57P admin shutdown / starting up, 53 out of resources; pg's own messages carry no code
   if (/^(08|57P|53)/.test(code)) return true;
-  if (/Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/i.test(cause.message)) return true;
+  if (
+    /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/i.test(
+      cause.message,
+    )
+  )
+    return true;
   return CONNECTION_CODES.has(code) && (fromQuery || (cause as NodeJS.ErrnoException).syscall === 'connect');
 }

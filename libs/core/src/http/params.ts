@@ -1,4 +1,5 @@
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { ApiHeader } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { NotFound, ValidationFailed } from '../errors/errors.js';
 
@@ -17,8 +18,7 @@ export function uuidOrNotFound(kind: string, text: unknown): string {
 
 const IF_MATCH = /^(?:W\/)?"?(\d{1,15})"?$/;
 
-/** The version named by `If-Match`, or undefined without the header (or with `*`): last write wins. */
-export const IfMatch = createParamDecorator((_: unknown, context: ExecutionContext): number | undefined => {
+const readIfMatch = createParamDecorator((_: unknown, context: ExecutionContext): number | undefined => {
   const header = context.switchToHttp().getRequest<FastifyRequest>().headers['if-match']?.trim();
   if (header === undefined || header === '*') return undefined;
   const version = IF_MATCH.exec(header)?.[1];
@@ -26,3 +26,11 @@ export const IfMatch = createParamDecorator((_: unknown, context: ExecutionConte
   return Number(version);
 });
 
+/** The version named by `If-Match`, or undefined without the header (or with `*`): last write wins. Documents the header. */
+export function IfMatch(): ParameterDecorator {
+  return (target, key, index) => {
+    const descriptor = Object.getOwnPropertyDescriptor(target, key as string) as PropertyDescriptor;
+    ApiHeader({ name: 'If-Match', required: false, description: 'ETag of the version that the change is meant for.' })(target, key as string, descriptor);
+    readIfMatch()(target, key, index);
+  };
+}

@@ -1,7 +1,7 @@
 import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { map, type Observable } from 'rxjs';
-import { Page } from '../lists/page.js';
+import { isPage, type Page } from '../lists/page.js';
 
 /** Sets `ETag` from the version of a single resource and `Link` from a page; after any cache, since cached entries hold no headers. */
 @Injectable()
@@ -10,7 +10,7 @@ export class ResponseHeadersInterceptor implements NestInterceptor {
     return next.handle().pipe(
       map((body: unknown) => {
         const http = context.switchToHttp();
-        if (body instanceof Page) {
+        if (isPage(body)) {
           void http.getResponse<FastifyReply>().header('Link', linkHeader(http.getRequest<FastifyRequest>().url, body));
         } else if (hasVersion(body)) {
           void http.getResponse<FastifyReply>().header('ETag', `"${body.version}"`);

@@ -1,4 +1,10 @@
-import { type ArgumentMetadata, Injectable, type PipeTransform, type ValidationError, ValidationPipe } from '@nestjs/common';
+import {
+  type ArgumentMetadata,
+  Injectable,
+  type PipeTransform,
+  type ValidationError,
+  ValidationPipe,
+} from '@nestjs/common';
 import { type InputError, ValidationFailed } from '../errors/errors.js';
 
 /** Deeper input than this is refused before it is looked at. */
@@ -46,7 +52,10 @@ function prefixOf(type: ArgumentMetadata['type']): string {
 
 function flatten(error: ValidationError, prefix: string): InputError[] {
   const pointer = prefix + error.property.replace(/~/g, '~0').replace(/\//g, '~1');
-  const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({ pointer, message: shorten(rule, message, error.property) }));
+  const own = Object.entries(error.constraints ?? {}).map(([rule, message]) => ({
+    pointer,
+    message: shorten(rule, message, error.property),
+  }));
   return [...own, ...(error.children ?? []).flatMap((child) => flatten(child, `${pointer}/`))];
 }
 
@@ -64,7 +73,8 @@ function refuseUnreadable(value: unknown, type: ArgumentMetadata['type']): void 
     const { value: current, pointer, depth } = next;
     const at = prefix + pointer;
     if (depth > MAX_DEPTH) throw ValidationFailed.at(at, `is nested deeper than ${MAX_DEPTH} levels`);
-    if (typeof current === 'string' && unreadable(current)) throw ValidationFailed.at(at, 'contains a character that can’t be stored');
+    if (typeof current === 'string' && unreadable(current))
+      throw ValidationFailed.at(at, 'contains a character that can’t be stored');
     if (typeof current !== 'object' || current === null || Buffer.isBuffer(current)) continue;
     for (const [key, member] of Object.entries(current)) {
       if (unreadable(key)) throw ValidationFailed.at(at, 'has a field name that can’t be stored');

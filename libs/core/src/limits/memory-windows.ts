@@ -17,7 +17,12 @@ export class MemoryWindows implements ThrottlerStorage {
     window.hits++;
     const seconds = Math.ceil((window.endsAt - now) / 1000);
     const isBlocked = window.hits > limit;
-    return Promise.resolve({ totalHits: window.hits, timeToExpire: seconds, isBlocked, timeToBlockExpire: isBlocked ? seconds : 0 });
+    return Promise.resolve({
+      totalHits: window.hits,
+      timeToExpire: seconds,
+      isBlocked,
+      timeToBlockExpire: isBlocked ? seconds : 0,
+    });
   }
 
   private sweep(now: number): void {

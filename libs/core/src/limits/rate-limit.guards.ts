@@ -1,7 +1,8 @@
-import { type ExecutionContext, Injectable, SetMetadata } from '@nestjs/common';
-import { ThrottlerGuard, type ThrottlerLimitDetail, type ThrottlerOptions, type ThrottlerRequest } from '@nestjs/throttler';
+import { type ExecutionContext, Inject, Injectable, SetMetadata } from '@nestjs/common';
+import { ThrottlerGuard, type ThrottlerOptions, type ThrottlerRequest } from '@nestjs/throttler';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimited } from '../errors/errors.js';
+import { Metrics } from '../metrics/metrics.js';
 import { currentContext } from '../http/request-context.js';
 
 const STRICT = 'einfra:strict-limit';
@@ -27,6 +28,9 @@ export function rates(rateLimit: number): { throttlers: ThrottlerOptions[]; skip
 }
 
 abstract class RateLimitGuard extends ThrottlerGuard {
+  @Inject(Metrics)
+  private readonly metrics!: Metrics;
+
   protected abstract applies(throttler: string, context: ExecutionContext): boolean;
 
   protected override async handleRequest(props: ThrottlerRequest): Promise<boolean> {
@@ -40,16 +44,15 @@ abstract class RateLimitGuard extends ThrottlerGuard {
     void res.header('RateLimit-Limit', limit);
     void res.header('RateLimit-Remaining', Math.max(0, limit - hit.totalHits));
     void res.header('RateLimit-Reset', hit.timeToExpire);
-    if (hit.isBlocked) await this.throwThrottlingException(context, hit as never);
-    return true;
-  }
-
-  protected override throwThrottlingException(_context: ExecutionContext, detail: ThrottlerLimitDetail): Promise<void> {
-    throw new RateLimited(detail.timeToBlockExpire);
+    if (!hit.isBlocked) return true;
+    this.metrics.rateLimitRefusals.inc({ limit: name });
+    throw new RateLimited(hit.timeToBlockExpire);
   }
 
   protected marked(key: string, context: ExecutionContext): boolean {
-    return this.reflector.getAllAndOverride<boolean | undefined>(key, [context.getHandler(), context.getClass()]) === true;
+    return (
+      this.reflector.getAllAndOverride<boolean | undefined>(key, [context.getHandler(), context.getClass()]) === true
+    );
   }
 }
 

@@ -1,3 +1,4 @@
+import { ApiPropertyOptional } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, MaxLength, Min } from 'class-validator';
 
@@ -7,6 +8,7 @@ export class PageQuery {
    * Page to answer, from 1.
    * @example 1
    */
+  @ApiPropertyOptional()
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -18,6 +20,7 @@ export class PageQuery {
    * Items on a page, at most 100.
    * @example 20
    */
+  @ApiPropertyOptional()
   @IsOptional()
   @Type(() => Number)
   @IsInt()
@@ -56,6 +59,7 @@ export class CursorQuery {
    * Items to answer, at most 100.
    * @example 50
    */
+  @ApiPropertyOptional()
   @IsOptional()
   @Type(() => Number)
   @IsInt()

@@ -26,6 +26,13 @@ export class Page<T> {
   }
 }
 
+/** Whether an answer is a page; one that comes from the cache is of no class. */
+export function isPage(body: unknown): body is Page<unknown> {
+  if (typeof body !== 'object' || body === null) return false;
+  const { items, page, pageSize, total } = body as Partial<Page<unknown>>;
+  return Array.isArray(items) && typeof page === 'number' && typeof pageSize === 'number' && typeof total === 'number';
+}
+
 /** A stretch of an endless list; `nextCursor` is null at its end. */
 export interface CursorPage<T> {
   items: T[];
@@ -38,7 +45,9 @@ export function ApiPage(item: Type): MethodDecorator {
     ApiExtraModels(item),
     ApiOkResponse({
       description: 'One page of the list.',
-      headers: { Link: { description: 'Addresses of the first, previous, next and last page.', schema: { type: 'string' } } },
+      headers: {
+        Link: { description: 'Addresses of the first, previous, next and last page.', schema: { type: 'string' } },
+      },
       schema: {
         type: 'object',
         required: ['items', 'page', 'pageSize', 'total'],

@@ -7,7 +7,11 @@ import { COUNT_CAP, Page } from './page.js';
 export type SortFields = Readonly<Record<string, string>>;
 
 /** Parses `-createdAt,name` against the allowed fields. Throws ValidationFailed for others. */
-export function parseSort(sort: string | undefined, fields: SortFields, fallback: string): [expression: string, direction: 'ASC' | 'DESC'][] {
+export function parseSort(
+  sort: string | undefined,
+  fields: SortFields,
+  fallback: string,
+): [expression: string, direction: 'ASC' | 'DESC'][] {
   const parts = (sort || fallback).split(',').map((part) => part.trim());
   return parts.map((part) => {
     const descending = part.startsWith('-');
@@ -31,7 +35,9 @@ export async function fetchPage<E extends ObjectLiteral, V>(
   view: (entity: E) => V,
 ): Promise<Page<V>> {
   const total = await cappedCount(builder);
-  parseSort(query.sort, fields, fallback).forEach(([expression, direction]) => builder.addOrderBy(expression, direction));
+  parseSort(query.sort, fields, fallback).forEach(([expression, direction]) =>
+    builder.addOrderBy(expression, direction),
+  );
   builder.addOrderBy(`${builder.alias}.id`, 'ASC');
   const rows = await builder
     .limit(query.pageSize)
@@ -41,9 +47,16 @@ export async function fetchPage<E extends ObjectLiteral, V>(
 }
 
 async function cappedCount<E extends ObjectLiteral>(builder: SelectQueryBuilder<E>): Promise<number> {
-  const inner = builder.clone().select('1', 'one').orderBy().limit(COUNT_CAP + 1);
+  const inner = builder
+    .clone()
+    .select('1', 'one')
+    .orderBy()
+    .limit(COUNT_CAP + 1);
   const [sql, parameters] = inner.getQueryAndParameters();
-  const rows: { count: number }[] = await builder.connection.query(`SELECT count(*)::int AS count FROM (${sql}) counted`, parameters);
+  const rows: { count: number }[] = await builder.connection.query(
+    `SELECT count(*)::int AS count FROM (${sql}) counted`,
+    parameters,
+  );
   return rows[0]?.count ?? 0;
 }
 

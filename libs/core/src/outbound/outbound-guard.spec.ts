@@ -32,13 +32,21 @@ describe('OutboundGuard', () => {
     expect(() => check(host, '0.0.0.0/0,::/0', true)).toThrow(OutboundRefused);
   });
 
-  it.each(['127.0.0.1', '10.1.2.3', '172.16.0.1', '192.168.1.1', '100.64.0.1', '[::1]', '[fd12::1]', '[::ffff:10.0.0.1]', '2130706433', '127.1'])(
-    'refuses %s in production unless it is listed, and names OUTBOUND_ALLOW',
-    (host) => {
-      expect(() => check(host)).toThrow(/OUTBOUND_ALLOW/);
-      expect(() => check(host, '', true)).not.toThrow();
-    },
-  );
+  it.each([
+    '127.0.0.1',
+    '10.1.2.3',
+    '172.16.0.1',
+    '192.168.1.1',
+    '100.64.0.1',
+    '[::1]',
+    '[fd12::1]',
+    '[::ffff:10.0.0.1]',
+    '2130706433',
+    '127.1',
+  ])('refuses %s in production unless it is listed, and names OUTBOUND_ALLOW', (host) => {
+    expect(() => check(host)).toThrow(/OUTBOUND_ALLOW/);
+    expect(() => check(host, '', true)).not.toThrow();
+  });
 
   it('allows what is listed by address or CIDR, and only that', () => {
     expect(() => check('10.1.2.3', '10.1.0.0/16')).not.toThrow();
@@ -62,7 +70,9 @@ describe('OutboundGuard', () => {
   it('checks the addresses of a name when it connects, unless the name is listed', async () => {
     const resolve = (allow: string): Promise<LookupAddress[]> =>
       new Promise((done, fail) =>
-        guard(allow).lookup('localhost', { all: true }, (error, found) => (error ? fail(error) : done(found as LookupAddress[]))),
+        guard(allow).lookup('localhost', { all: true }, (error, found) =>
+          error ? fail(error) : done(found as LookupAddress[]),
+        ),
       );
     await expect(resolve('')).rejects.toThrow(/OUTBOUND_ALLOW/);
     expect((await resolve('localhost'))[0]?.address).toMatch(/^(127\.0\.0\.1|::1)$/);

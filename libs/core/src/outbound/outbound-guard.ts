@@ -19,7 +19,9 @@ export class OutboundRefused extends Error {
 type Verdict = 'public' | 'local' | 'never';
 
 /** Metadata services outside the link-local ranges (AWS on IPv6, Alibaba Cloud, Azure's wire server, Oracle). */
-const METADATA = ['fd00:ec2::254', '100.100.100.200', '168.63.129.16', '192.0.0.192'].map((address) => ipaddr.parse(address).toString());
+const METADATA = ['fd00:ec2::254', '100.100.100.200', '168.63.129.16', '192.0.0.192'].map((address) =>
+  ipaddr.parse(address).toString(),
+);
 const LOCAL_RANGES = new Set(['loopback', 'private', 'uniqueLocal', 'carrierGradeNat']);
 
 /** Decides which addresses this process may connect to. Every connection to a registered system goes through `lookup` or `checkHost`. */
@@ -33,7 +35,8 @@ export class OutboundGuard {
   checkUrl(text: string, schemes: readonly string[]): URL {
     if (!URL.canParse(text)) throw new OutboundRefused('is not a URL');
     const url = new URL(text);
-    if (!schemes.includes(url.protocol)) throw new OutboundRefused(`must start with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`);
+    if (!schemes.includes(url.protocol))
+      throw new OutboundRefused(`must start with ${schemes.map((scheme) => `${scheme}//`).join(' or ')}`);
     if (url.username || url.password) throw new OutboundRefused('must not contain a user name or password');
     if (!url.hostname) throw new OutboundRefused('has no host');
     this.checkHost(url.hostname);
@@ -71,7 +74,8 @@ export class OutboundGuard {
   private checkAddress(address: string, hostname: string): void {
     const verdict = this.judge(ipaddr.parse(address));
     if (verdict === 'public') return;
-    if (verdict === 'never') throw new OutboundRefused(`${hostname} is a link-local, metadata or reserved address and is never connected to`);
+    if (verdict === 'never')
+      throw new OutboundRefused(`${hostname} is a link-local, metadata or reserved address and is never connected to`);
     if (this.allowance.local || this.listed(address, hostname)) return;
     throw new OutboundRefused(`${hostname} is a local or private address; add it to OUTBOUND_ALLOW to permit it`);
   }
@@ -79,7 +83,9 @@ export class OutboundGuard {
   private listed(address: string, hostname: string): boolean {
     if (isIP(hostname) === 0 && this.allowance.hostNames.includes(hostname.toLowerCase())) return true;
     const parsed = ipaddr.process(address);
-    return this.allowance.addresses.some(([range, bits]) => range.kind() === parsed.kind() && parsed.match([range, bits] as never));
+    return this.allowance.addresses.some(
+      ([range, bits]) => range.kind() === parsed.kind() && parsed.match([range, bits] as never),
+    );
   }
 
   private judge(address: ipaddr.IPv4 | ipaddr.IPv6): Verdict {
@@ -102,7 +108,8 @@ function embeddedIPv4(address: ipaddr.IPv6): ipaddr.IPv4 | null {
   if (address.isIPv4MappedAddress()) return address.toIPv4Address();
   if (zero(0, 12) && !zero(12, 15)) return new ipaddr.IPv4(bytes.slice(12));
   if (zero(0, 8) && bytes[8] === 0xff && bytes[9] === 0xff && zero(10, 12)) return new ipaddr.IPv4(bytes.slice(12));
-  if (bytes[0] === 0 && bytes[1] === 0x64 && bytes[2] === 0xff && bytes[3] === 0x9b) return new ipaddr.IPv4(bytes.slice(12));
+  if (bytes[0] === 0 && bytes[1] === 0x64 && bytes[2] === 0xff && bytes[3] === 0x9b)
+    return new ipaddr.IPv4(bytes.slice(12));
   if (bytes[0] === 0x20 && bytes[1] === 0x02) return new ipaddr.IPv4(bytes.slice(2, 6));
   return null;
 }
@@ -110,10 +117,14 @@ function embeddedIPv4(address: ipaddr.IPv6): ipaddr.IPv4 | null {
 /** Parses the entries of OUTBOUND_ALLOW: addresses, CIDRs, host names and `unix:///path`. Throws Error naming the wrong entry. */
 export function parseAllowance(text: string, local: boolean): OutboundAllowance {
   const allowance: OutboundAllowance = { local, addresses: [], hostNames: [], unixPaths: [] };
-  for (const entry of text.split(',').map((part) => part.trim()).filter(Boolean)) {
+  for (const entry of text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean)) {
     if (entry.startsWith('unix:///')) allowance.unixPaths.push(entry.slice('unix://'.length));
     else if (ipaddr.isValidCIDR(entry)) allowance.addresses.push(ipaddr.parseCIDR(entry));
-    else if (ipaddr.isValid(entry)) allowance.addresses.push([ipaddr.process(entry), ipaddr.process(entry).kind() === 'ipv4' ? 32 : 128]);
+    else if (ipaddr.isValid(entry))
+      allowance.addresses.push([ipaddr.process(entry), ipaddr.process(entry).kind() === 'ipv4' ? 32 : 128]);
     else if (/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/i.test(entry)) allowance.hostNames.push(entry.toLowerCase());
     else throw new Error(`“${entry}” is no address, CIDR, host name or unix:///path`);
   }

@@ -5,6 +5,7 @@ import { HttpService } from '@nestjs/axios';
 import { Injectable } from '@nestjs/common';
 import { type AxiosRequestConfig, isAxiosError } from 'axios';
 import { type SystemRef, UpstreamDenied, UpstreamError, UpstreamTimeout } from '../errors/errors.js';
+import { Metrics } from '../metrics/metrics.js';
 import { OutboundGuard, OutboundRefused } from './outbound-guard.js';
 
 /** One call to a remote system. */
@@ -39,20 +40,36 @@ export class OutboundHttp {
   constructor(
     private readonly service: HttpService,
     private readonly guard: OutboundGuard,
+    private readonly metrics: Metrics,
   ) {
     this.http = new HttpAgent({ keepAlive: true, maxSockets: 32, maxFreeSockets: 4, lookup: guard.lookup });
   }
 
   /** Any status is an answer; only what is not one throws: UpstreamError, UpstreamTimeout. */
   async send(request: OutboundRequest): Promise<OutboundResponse> {
+    const stop = this.metrics.upstreamDuration.startTimer({ kind: request.system.kind });
+    try {
+      const response = await this.exchange(request);
+      stop({
+        outcome: response.status < 400 ? 'ok' : response.status === 401 || response.status === 403 ? 'denied' : 'error',
+      });
+      return response;
+    } catch (error) {
+      stop({ outcome: error instanceof UpstreamTimeout ? 'timeout' : 'error' });
+      throw error;
+    }
+  }
+
+  private async exchange(request: OutboundRequest): Promise<OutboundResponse> {
     const deadline = AbortSignal.timeout(request.timeoutMs);
     const signal = request.signal ? AbortSignal.any([deadline, request.signal]) : deadline;
     try {
       const url = this.guard.checkUrl(request.url, ['http:', 'https:']);
       const response = await this.service.axiosRef.request<Buffer>(this.configOf(request, url, signal));
-      return { status: response.status, headers: response.headers as Record<string, unknown>, body: response.data };
+      return { status: response.status, headers: response.headers, body: response.data };
     } catch (error) {
-      if (deadline.aborted) throw new UpstreamTimeout(request.system, `No complete answer within ${request.timeoutMs / 1000} s.`, error);
+      if (deadline.aborted)
+        throw new UpstreamTimeout(request.system, `No complete answer within ${request.timeoutMs / 1000} s.`, error);
       throw new UpstreamError(request.system, explain(error, request), error);
     }
   }
@@ -91,7 +108,13 @@ export class OutboundHttp {
     const key = ca && createHash('sha256').update(ca).digest('base64');
     let agent = this.https.get(key);
     if (!agent) {
-      agent = new HttpsAgent({ keepAlive: true, maxSockets: 32, maxFreeSockets: 4, lookup: this.guard.lookup, ca: ca || undefined });
+      agent = new HttpsAgent({
+        keepAlive: true,
+        maxSockets: 32,
+        maxFreeSockets: 4,
+        lookup: this.guard.lookup,
+        ca: ca || undefined,
+      });
       this.https.set(key, agent);
     }
     return agent;
@@ -108,17 +131,22 @@ function explain(error: unknown, { maxBytes }: OutboundRequest): string {
   if (TLS_CODE.test(code)) return `Its TLS certificate was not accepted (${code}).`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return 'Its host name could not be resolved.';
   if (code === 'HPE_HEADER_OVERFLOW') return 'It sent more headers than are accepted.';
-  if (code.startsWith('HPE_') || code === 'Z_DATA_ERROR' || code === 'Z_BUF_ERROR') return 'It did not answer in proper HTTP.';
-  if (cause instanceof Error && /maxContentLength/.test(cause.message)) return `Its answer was longer than ${maxBytes} bytes.`;
+  if (code.startsWith('HPE_') || code === 'Z_DATA_ERROR' || code === 'Z_BUF_ERROR')
+    return 'It did not answer in proper HTTP.';
+  if (cause instanceof Error && /maxContentLength/.test(cause.message))
+    return `Its answer was longer than ${maxBytes} bytes.`;
   return answered(error) ? 'The connection broke in the middle of the answer.' : 'It could not be reached.';
 }
 
 function rootOf(error: unknown): unknown {
   let current = error;
-  while (current instanceof Error && current.cause instanceof Error && !(current instanceof OutboundRefused)) current = current.cause;
+  while (current instanceof Error && current.cause instanceof Error && !(current instanceof OutboundRefused))
+    current = current.cause;
   return current;
 }
 
 function answered(error: unknown): boolean {
-  return isAxiosError(error) && Boolean(error.response ?? (error.request as { res?: IncomingMessage } | undefined)?.res);
+  return (
+    isAxiosError(error) && Boolean(error.response ?? (error.request as { res?: IncomingMessage } | undefined)?.res)
+  );
 }

@@ -28,7 +28,10 @@ export class Instance implements OnApplicationBootstrap, OnApplicationShutdown {
 
   async onApplicationBootstrap(): Promise<void> {
     await this.beat();
-    this.timer = setInterval(() => void this.beat().catch((error: Error) => this.logger.warn(`heartbeat failed: ${error.message}`)), BEAT_MS);
+    this.timer = setInterval(
+      () => void this.beat().catch((error: Error) => this.logger.warn(`heartbeat failed: ${error.message}`)),
+      BEAT_MS,
+    );
     this.timer.unref();
   }
 

@@ -30,7 +30,10 @@ describe('Encryption', () => {
 
   it('opens values of older keys, seals with the first, and names a missing key', () => {
     const sealed = encryption.seal(COLUMN, 'row', 'text');
-    const rotated = new Encryption([{ id: 'k2', key: randomBytes(32) }, { id: 'k1', key }]);
+    const rotated = new Encryption([
+      { id: 'k2', key: randomBytes(32) },
+      { id: 'k1', key },
+    ]);
     expect(rotated.open(COLUMN, 'row', sealed)).toBe('text');
     expect(rotated.seal(COLUMN, 'row', 'text')).toMatch(/^v1\.k2\./);
     expect(() => new Encryption([{ id: 'k3', key }]).open(COLUMN, 'row', sealed)).toThrow(/k1/);

@@ -62,9 +62,12 @@ export class Encryption {
   /** Decrypts what `seal` made for the same row and column. Throws when the key is missing or anything was changed. */
   open(column: EncryptedColumn, rowId: string, sealed: string): string {
     const [version, keyId, payload] = sealed.split('.');
-    if (version !== 'v1' || !keyId || !payload) throw new Error(`${column.table}.${column.column} holds something that is not ours`);
+    if (version !== 'v1' || !keyId || !payload)
+      throw new Error(`${column.table}.${column.column} holds something that is not ours`);
     const bytes = Buffer.from(payload, 'base64url');
-    const decipher = createDecipheriv('aes-256-gcm', this.key(keyId), bytes.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })
+    const decipher = createDecipheriv('aes-256-gcm', this.key(keyId), bytes.subarray(0, IV_BYTES), {
+      authTagLength: TAG_BYTES,
+    })
       .setAAD(additionalData(column, rowId))
       .setAuthTag(bytes.subarray(IV_BYTES, IV_BYTES + TAG_BYTES));
     return Buffer.concat([decipher.update(bytes.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]).toString('utf8');

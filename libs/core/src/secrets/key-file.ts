@@ -32,6 +32,7 @@ export function keyFromDataDir(dataDir: string): { id: string; key: Buffer } {
 function parse(text: string, path: string): { id: string; key: Buffer } {
   const [id, encoded] = text.trim().split(':');
   const key = Buffer.from(encoded ?? '', 'base64');
-  if (!id || key.length !== 32) throw new Error(`${path} holds no encryption key; restore it from a backup, or set ENCRYPTION_KEYS`);
+  if (!id || key.length !== 32)
+    throw new Error(`${path} holds no encryption key; restore it from a backup, or set ENCRYPTION_KEYS`);
   return { id, key };
 }

@@ -1,12 +1,15 @@
 import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import type { DataSource, EntityManager } from 'typeorm';
 import { encryptedColumn, type Encryption } from './encryption.js';
+import { usedKeyIds } from './reencrypt.js';
 
 const secretColumn = encryptedColumn('secret_keys', 'sealed_secret');
 const checkColumn = encryptedColumn('encryption_checks', 'sealed_check', 'key_id');
 const CHECK_TEXT = 'einfra encryption key check';
 /** Serialises the first start of several processes. */
 const KEYS_LOCK = 7_341_002;
+/** Access tokens live 15 minutes; replicas sign with the older key until they read the keys again, an hour later at most. */
+const OVERLAP_SECONDS = 2 * 3_600;
 
 /** What a generated key is for. */
 export type KeyPurpose = 'jwt' | 'audit';
@@ -55,7 +58,10 @@ export class KeyStore {
   /** The newest key for a purpose: the one that signs. */
   current(purpose: KeyPurpose): StoredKey {
     const keys = [...this.keys.values()].filter((key) => key.purpose === purpose);
-    const newest = keys.reduce<StoredKey | undefined>((best, key) => (!best || key.createdAt > best.createdAt ? key : best), undefined);
+    const newest = keys.reduce<StoredKey | undefined>(
+      (best, key) => (!best || key.createdAt > best.createdAt ? key : best),
+      undefined,
+    );
     if (!newest) throw new Error(`there is no ${purpose} key`);
     return newest;
   }
@@ -66,14 +72,44 @@ export class KeyStore {
     return key?.purpose === purpose ? key : null;
   }
 
+  /**
+   * Makes a new signing key when the newest is older than `maxAgeMs`; older ones verify until the last token signed with them has
+   * expired, then they are removed. Of several processes one does it. The audit log's keys are never removed.
+   */
+  async rotateJwt(maxAgeMs: number): Promise<void> {
+    await this.dataSource.transaction(async (manager) => {
+      await manager.query('SELECT pg_advisory_xact_lock($1)', [KEYS_LOCK]);
+      await this.load(manager);
+      if (Date.now() - this.current('jwt').createdAt.getTime() >= maxAgeMs) await this.make(manager, 'jwt');
+      await manager.query(
+        `DELETE FROM secret_keys old WHERE purpose = 'jwt' AND EXISTS (
+           SELECT 1 FROM secret_keys newer WHERE newer.purpose = 'jwt' AND newer.created_at > old.created_at
+             AND newer.created_at < now() - make_interval(secs => $1))`,
+        [OVERLAP_SECONDS],
+      );
+      await this.load(manager);
+    });
+  }
+
   /** Reads the keys again, for those that another process made. */
   async reload(): Promise<void> {
     await this.load(this.dataSource.manager);
   }
 
   private async checkEncryptionKeys(manager: EntityManager): Promise<void> {
-    const rows: { key_id: string; sealed_check: string }[] = await manager.query('SELECT key_id, sealed_check FROM encryption_checks');
-    for (const { key_id: keyId, sealed_check: sealed } of rows) this.checkOne(keyId, sealed);
+    const missing = [...(await usedKeyIds((sql) => manager.query(sql)))].filter(
+      (id) => !this.encryption.keyIds().includes(id),
+    );
+    if (missing.length > 0) {
+      throw new WrongEncryptionKey(
+        `The database holds values encrypted with key “${missing.join('”, “')}”, which ENCRYPTION_KEYS lacks. Add it back.`,
+      );
+    }
+    const rows = await manager.query<{ key_id: string; sealed_check: string }[]>(
+      'SELECT key_id, sealed_check FROM encryption_checks',
+    );
+    for (const { key_id: keyId, sealed_check: sealed } of rows)
+      if (this.encryption.keyIds().includes(keyId)) this.checkOne(keyId, sealed);
     const known = new Set(rows.map((row) => row.key_id));
     for (const id of this.encryption.keyIds()) {
       if (known.has(id)) continue;
@@ -83,22 +119,28 @@ export class KeyStore {
   }
 
   private checkOne(keyId: string, sealed: string): void {
-    if (!this.encryption.keyIds().includes(keyId)) {
-      throw new WrongEncryptionKey(`The database holds values encrypted with key “${keyId}”, which ENCRYPTION_KEYS lacks. Add it back.`);
-    }
     try {
       this.encryption.open(checkColumn, keyId, sealed);
     } catch {
-      throw new WrongEncryptionKey(`Key “${keyId}” of ENCRYPTION_KEYS is not the one that this database was encrypted with.`);
+      throw new WrongEncryptionKey(
+        `Key “${keyId}” of ENCRYPTION_KEYS is not the one that this database was encrypted with.`,
+      );
     }
   }
 
   private async makeMissing(manager: EntityManager, purpose: KeyPurpose): Promise<void> {
-    const [found] = (await manager.query('SELECT 1 FROM secret_keys WHERE purpose = $1 LIMIT 1', [purpose])) as unknown[];
-    if (found) return;
+    const found = await manager.query<unknown[]>('SELECT 1 FROM secret_keys WHERE purpose = $1 LIMIT 1', [purpose]);
+    if (found.length === 0) await this.make(manager, purpose);
+  }
+
+  private async make(manager: EntityManager, purpose: KeyPurpose): Promise<void> {
     const id = randomUUID();
     const sealed = this.encryption.seal(secretColumn, id, randomBytes(32).toString('base64'));
-    await manager.query('INSERT INTO secret_keys (id, purpose, sealed_secret) VALUES ($1, $2, $3)', [id, purpose, sealed]);
+    await manager.query('INSERT INTO secret_keys (id, purpose, sealed_secret) VALUES ($1, $2, $3)', [
+      id,
+      purpose,
+      sealed,
+    ]);
   }
 
   private async load(manager: EntityManager): Promise<void> {
@@ -108,6 +150,11 @@ export class KeyStore {
 
   private fromRow(row: KeyRow): StoredKey {
     const secret = this.encryption.open(secretColumn, row.id, row.sealed_secret);
-    return { id: row.id, purpose: row.purpose, key: createSecretKey(Buffer.from(secret, 'base64')), createdAt: row.created_at };
+    return {
+      id: row.id,
+      purpose: row.purpose,
+      key: createSecretKey(Buffer.from(secret, 'base64')),
+      createdAt: row.created_at,
+    };
   }
 }

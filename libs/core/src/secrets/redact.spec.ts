@@ -10,12 +10,21 @@ describe('redact', () => {
   });
 
   it('keeps what only sounds like a secret', () => {
-    const harmless = { hasCredentials: true, mustChangePassword: false, tokenId: 'id', hostKey: 'SHA256:x', keyboard: 'de', password: null };
+    const harmless = {
+      hasCredentials: true,
+      mustChangePassword: false,
+      tokenId: 'id',
+      hostKey: 'SHA256:x',
+      keyboard: 'de',
+      password: null,
+    };
     expect(redact(harmless)).toEqual(harmless);
   });
 
   it('replaces known values wherever they stand', () => {
-    expect(redact({ detail: 'login with hunter2222 failed' }, ['hunter2222'])).toEqual({ detail: 'login with [redacted] failed' });
+    expect(redact({ detail: 'login with hunter2222 failed' }, ['hunter2222'])).toEqual({
+      detail: 'login with [redacted] failed',
+    });
     expect(redactText('a hunter2222 b', ['hunter2222'])).toBe('a [redacted] b');
   });
 

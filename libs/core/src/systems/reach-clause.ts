@@ -2,7 +2,10 @@ import { Brackets, type ObjectLiteral, type SelectQueryBuilder } from 'typeorm';
 import type { Reach } from '../access/access.js';
 
 /** Keeps the rows that the caller may see, in SQL. The entity has `id` and `environment`. */
-export function withinReach<E extends ObjectLiteral>(builder: SelectQueryBuilder<E>, reach: Reach): SelectQueryBuilder<E> {
+export function withinReach<E extends ObjectLiteral>(
+  builder: SelectQueryBuilder<E>,
+  reach: Reach,
+): SelectQueryBuilder<E> {
   if (reach.all) return builder;
   const { alias } = builder;
   const pairs = reach.inEnvironment ?? [];

@@ -1,0 +1,24 @@
+import { Global, Module } from '@nestjs/common';
+import { AuditTrail } from '#core';
+import { AuditChain } from './audit-chain.js';
+import { AuditLog } from './audit-log.js';
+import { AuditVerifier } from './audit-verifier.js';
+import { AuditController } from './audit.controller.js';
+import { AuditInterceptor } from './audit.interceptor.js';
+import { AuditService } from './audit.service.js';
+
+/** The audit log. Global, because every room uses the port `AuditTrail`. */
+@Global()
+@Module({
+  controllers: [AuditController],
+  providers: [
+    AuditChain,
+    AuditVerifier,
+    AuditLog,
+    AuditService,
+    AuditInterceptor,
+    { provide: AuditTrail, useExisting: AuditLog },
+  ],
+  exports: [AuditTrail, AuditInterceptor],
+})
+export class AuditModule {}

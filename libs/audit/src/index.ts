@@ -1,0 +1,2 @@
+export { AuditInterceptor } from './audit.interceptor.js';
+export { AuditModule } from './audit.module.js';

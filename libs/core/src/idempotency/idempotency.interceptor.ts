@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { catchError, concatMap, from, type Observable, of } from 'rxjs';
+import { Conflict, ValidationFailed } from '../errors/errors.js';
+import { requireContext } from '../http/request-context.js';
+import { type IdempotencyId, IdempotencyStore, type KeptAnswer } from './idempotency-store.js';
+
+const KEY = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * `Idempotency-Key` on POST: the second request with the same key and body gets the first one's answer and does nothing. An answer
+ * that held a secret is not kept; its replay is a 409 with the Location. Keys belong to the user and the route, for a day.
+ */
+@Injectable()
+export class IdempotencyInterceptor implements NestInterceptor {
+  private readonly logger = new Logger('Idempotency');
+
+  constructor(private readonly store: IdempotencyStore) {}
+
+  intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
+    const request = context.switchToHttp().getRequest<FastifyRequest>();
+    const key = request.headers['idempotency-key'];
+    const userId = request.einfra.caller?.userId;
+    if (key === undefined || request.method !== 'POST' || userId === undefined) return next.handle();
+    if (typeof key !== 'string' || !KEY.test(key))
+      throw ValidationFailed.at('/Idempotency-Key', 'must be 1 to 255 visible ASCII characters');
+    const id = { userId, route: request.url.split('?', 1)[0] ?? '', key };
+    const reply = context.switchToHttp().getResponse<FastifyReply>();
+    return from(this.store.claim(id, digestOf(request))).pipe(
+      concatMap((claim) => {
+        if (claim.state === 'taken') return this.runOnce(id, reply, next);
+        if (claim.state === 'answered') return of(replay(claim.answer, reply));
+        throw new Conflict(
+          claim.state === 'in-flight'
+            ? 'A request with this Idempotency-Key is being worked on. Try again shortly.'
+            : 'This Idempotency-Key was used with another body.',
+        );
+      }),
+    );
+  }
+
+  private runOnce(id: IdempotencyId, reply: FastifyReply, next: CallHandler): Observable<unknown> {
+    return next.handle().pipe(
+      concatMap(async (body: unknown) => {
+        // the thing exists: not being able to keep the answer must not turn it into a failure
+        await this.store
+          .keep(id, kept(body, reply))
+          .catch((error: Error) => this.logger.warn(`an answer was not kept: ${error.message}`));
+        return body;
+      }),
+      catchError(async (error: unknown) => {
+        await this.store
+          .free(id)
+          .catch((failure: Error) => this.logger.warn(`a key was not freed: ${failure.message}`));
+        throw error;
+      }),
+    );
+  }
+}
+
+function digestOf(request: FastifyRequest): Buffer {
+  return createHash('sha256')
+    .update(JSON.stringify([request.url, request.body ?? null]))
+    .digest();
+}
+
+function kept(body: unknown, reply: FastifyReply): KeptAnswer {
+  const text = JSON.stringify(body ?? null);
+  const hasSecret = [...requireContext().secrets].some((secret) => text.includes(JSON.stringify(secret).slice(1, -1)));
+  return {
+    status: reply.statusCode,
+    location: (reply.getHeader('Location') as string | undefined) ?? null,
+    body,
+    hasSecret,
+  };
+}
+
+function replay(answer: KeptAnswer, reply: FastifyReply): unknown {
+  if (answer.location) void reply.header('Location', answer.location);
+  if (answer.hasSecret) {
+    throw new Conflict('It was created before; its secret is shown only once.', {
+      extra: { location: answer.location },
+    });
+  }
+  void reply.status(answer.status).header('Idempotency-Replayed', 'true');
+  return answer.body ?? undefined;
+}

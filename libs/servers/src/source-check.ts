@@ -1,0 +1,22 @@
+import { Injectable } from '@nestjs/common';
+import { OutboundGuard, OutboundRefused, ValidationFailed } from '#core';
+import type { ServerSource } from './server-source.js';
+import type { SourceDto } from './servers.dto.js';
+
+/** Says which sources may be registered: an address that may not be connected to is refused before anything is stored. */
+@Injectable()
+export class SourceCheck {
+  constructor(private readonly guard: OutboundGuard) {}
+
+  /** The source as it is stored; without one there is none. Throws ValidationFailed for an address that is not allowed. */
+  accept(source: SourceDto | null | undefined): ServerSource {
+    if (!source || source.type === 'none') return { type: 'none' };
+    try {
+      this.guard.checkUrl(source.url, ['http:', 'https:']);
+    } catch (error) {
+      if (error instanceof OutboundRefused) throw ValidationFailed.at('/source/url', error.message);
+      throw error;
+    }
+    return { type: source.type, url: source.url };
+  }
+}
