@@ -1,8 +1,9 @@
 import { createSecretKey, type KeyObject, randomBytes, randomUUID } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
 import { DataSource } from 'typeorm';
-import { AdminPasswordReset } from '#auth';
-import { KeyStore } from '#core';
+import { AdminBootstrap, AdminPasswordReset } from '#auth';
+import { KeyStore, loadConfig } from '#core';
+import { createApp } from '../apps/api/src/app.js';
 import { type Answer, startApp, type TestApp } from './harness.js';
 
 const PASSWORD = 'the password of somebody';
@@ -14,8 +15,7 @@ describe('sign-in', () => {
   let counter = 0;
 
   beforeAll(async () => {
-    // one proxy is trusted, so that tests can come from addresses of their own
-    app = await startApp({ TRUSTED_PROXIES: '1' });
+    app = await startApp();
     database = app.app.get(DataSource);
   });
 
@@ -25,14 +25,22 @@ describe('sign-in', () => {
   const elsewhere = (): string => `198.51.${Math.floor(++counter / 250)}.${(counter % 250) + 1}`;
 
   async function makeUser(body: object = {}): Promise<{ id: string; username: string }> {
-    const username = `person-${++counter}`;
-    const made = await app.post('/api/users', { username, password: PASSWORD, ...body });
+    const made = await app.post('/api/users', { username: `person-${++counter}`, password: PASSWORD, ...body });
     expect(made.status).toBe(201);
-    return { id: made.body.id as string, username };
+    return { id: made.body.id as string, username: made.body.username as string };
   }
 
-  function login(username: string, password = PASSWORD, address = elsewhere()): Promise<Answer> {
-    return app.post('/api/login', { username, password }, { token: null, headers: { 'x-forwarded-for': address } });
+  /** Signs in from an address of its own, so that the failures of one test don't lock out the next. */
+  async function login(username: string, password = PASSWORD, address = elsewhere(), headers = {}): Promise<Answer> {
+    const payload = { username, password };
+    const response = await app.app.inject({
+      method: 'POST',
+      url: '/api/login',
+      payload,
+      remoteAddress: address,
+      headers,
+    });
+    return { status: response.statusCode, headers: response.headers, body: response.json(), text: response.body };
   }
 
   function refresh(refreshToken: string): Promise<Answer> {
@@ -41,9 +49,13 @@ describe('sign-in', () => {
 
   const me = async (token: string): Promise<number> => (await app.get('/api/me', { token })).status;
 
-  async function signedIn(body?: object): Promise<{ id: string; username: string; token: string; refreshToken: string }> {
+  async function signedIn(
+    body?: object,
+  ): Promise<{ id: string; username: string; token: string; refreshToken: string }> {
     const user = await makeUser(body);
-    return { ...user, ...(await login(user.username)).body };
+    const answer = await login(user.username);
+    expect(answer.status).toBe(200);
+    return { ...user, token: answer.body.token as string, refreshToken: answer.body.refreshToken as string };
   }
 
   async function grant(id: string, role: string): Promise<string> {
@@ -67,7 +79,11 @@ describe('sign-in', () => {
       const known = await makeUser();
       const disabled = await makeUser();
       await app.patch(`/api/users/${disabled.id}`, { disabled: true });
-      const answers = [await login(known.username, WRONG), await login('nobody-of-that-name', WRONG), await login(disabled.username)];
+      const answers = [
+        await login(known.username, WRONG),
+        await login('nobody-of-that-name', WRONG),
+        await login(disabled.username),
+      ];
       for (const { status, body } of answers) {
         expect(status).toBe(401);
         expect({ ...body, requestId: '' }).toEqual({ ...answers[0]?.body, requestId: '' });
@@ -79,7 +95,7 @@ describe('sign-in', () => {
       const { username } = await makeUser();
       const time = async (name: string): Promise<number> => {
         const times: number[] = [];
-        for (let round = 0; round < 3; round++) {
+        for (let round = 0; round < 5; round++) {
           const started = performance.now();
           await login(name, WRONG);
           times.push(performance.now() - started);
@@ -88,8 +104,8 @@ describe('sign-in', () => {
       };
       const known = await time(username);
       const unknown = await time('nobody-at-all');
-      expect(unknown).toBeGreaterThan(known / 3);
-      expect(unknown).toBeLessThan(known * 3);
+      expect(unknown).toBeGreaterThan(known / 2);
+      expect(unknown).toBeLessThan(known * 2);
     });
 
     it('refuses what can be no credentials before it hashes anything', async () => {
@@ -101,8 +117,8 @@ describe('sign-in', () => {
 
     it('ignores credentials in the header, which have nothing to do with it', async () => {
       const { username } = await makeUser();
-      const headers = { authorization: 'Bearer nonsense', 'x-forwarded-for': elsewhere() };
-      expect((await app.post('/api/login', { username, password: PASSWORD }, { token: null, headers })).status).toBe(200);
+      const headers = { authorization: 'Bearer nonsense' };
+      expect((await login(username, PASSWORD, elsewhere(), headers)).status).toBe(200);
       expect((await app.get('/api/me', { token: null, headers })).status).toBe(401);
     });
 
@@ -123,20 +139,24 @@ describe('sign-in', () => {
     /** A token made by hand, genuine unless something is changed. */
     function forge(
       owner: { sub: string; sid: string },
-      changed: { claims?: object; options?: object; key?: KeyObject; kid?: string } = {},
+      changed: { claims?: object; options?: object; key?: KeyObject; kid?: string; bare?: boolean } = {},
     ): string {
       const { id, key } = app.app.get(KeyStore).current('jwt');
-      return app.app.get(JwtService, { strict: false }).sign(
-        { typ: 'access', ...owner, exp: Math.floor(Date.now() / 1000) + 600, ...changed.claims },
-        {
-          privateKey: changed.key ?? key,
-          keyid: changed.kid ?? id,
-          algorithm: 'HS256',
-          issuer: 'einfra',
-          audience: 'einfra-api',
-          ...changed.options,
-        },
-      );
+      return app.app
+        .get(JwtService, { strict: false })
+        .sign(
+          changed.bare
+            ? { typ: 'access', ...owner }
+            : { typ: 'access', ...owner, exp: Math.floor(Date.now() / 1000) + 600, ...changed.claims },
+          {
+            privateKey: changed.key ?? key,
+            keyid: changed.kid ?? id,
+            algorithm: 'HS256',
+            issuer: 'einfra',
+            audience: 'einfra-api',
+            ...changed.options,
+          },
+        );
     }
 
     async function owner(): Promise<{ sub: string; sid: string }> {
@@ -151,7 +171,7 @@ describe('sign-in', () => {
       const forged: Record<string, string> = {
         expired: forge(one, { claims: { iat: now - 700, exp: now - 1 } }),
         'older than a token can be': forge(one, { claims: { iat: now - 901, exp: now + 600 } }),
-        'without expiry': forge(one, { claims: { exp: undefined } }),
+        'without expiry': forge(one, { bare: true }),
         'for another audience': forge(one, { options: { audience: 'something-else' } }),
         'from another issuer': forge(one, { options: { issuer: 'somebody-else' } }),
         'of another type': forge(one, { claims: { typ: 'refresh' } }),
@@ -164,14 +184,19 @@ describe('sign-in', () => {
         'of no session': forge({ ...one, sid: randomUUID() }),
       };
       const [, payload] = forge(one).split('.');
-      const none = Buffer.from(JSON.stringify({ alg: 'none', typ: 'JWT', kid: app.app.get(KeyStore).current('jwt').id }));
+      const none = Buffer.from(
+        JSON.stringify({ alg: 'none', typ: 'JWT', kid: app.app.get(KeyStore).current('jwt').id }),
+      );
       forged['unsigned'] = `${none.toString('base64url')}.${payload}.`;
       for (const [what, token] of Object.entries(forged)) expect([what, await me(token)]).toEqual([what, 401]);
     });
 
     it('hold nothing but who and which session', async () => {
       const { token } = await signedIn();
-      const [header, payload] = token.split('.').slice(0, 2).map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()));
+      const [header, payload] = token
+        .split('.')
+        .slice(0, 2)
+        .map((part) => JSON.parse(Buffer.from(part, 'base64url').toString()));
       expect(header).toEqual({ alg: 'HS256', typ: 'JWT', kid: app.app.get(KeyStore).current('jwt').id });
       expect(Object.keys(payload).sort()).toEqual(['aud', 'exp', 'iat', 'iss', 'sid', 'sub', 'typ']);
       expect(payload.exp - payload.iat).toBe(900);
@@ -188,7 +213,8 @@ describe('sign-in', () => {
       expect([next.status, next.body.expiresIn, next.body.mustChangePassword]).toEqual([200, 900, false]);
       expect(next.body.refreshToken).not.toBe(refreshToken);
       const ids = [];
-      for (const each of [token, next.body.token]) ids.push((await app.get('/api/me', { token: each })).body.signedInWith.id);
+      for (const each of [token, next.body.token])
+        ids.push((await app.get('/api/me', { token: each })).body.signedInWith.id);
       expect(ids[0]).toBe(ids[1]);
       expect((await refresh(next.body.refreshToken)).status).toBe(200);
     });
@@ -233,7 +259,7 @@ describe('sign-in', () => {
 
     it('refuses invented tokens without harm to the session that they name', async () => {
       const { token, refreshToken } = await signedIn();
-      const invented = refreshToken.replace(/_[^_]{4}/, (start) => (start.startsWith('_er') ? start : start)).slice(0, -4) + 'AAAA';
+      const invented = `${refreshToken.slice(0, -4)}AAAA`;
       for (const text of [invented, token, 'er_', '', `er_${'0'.repeat(32)}_${'A'.repeat(43)}`]) {
         expect((await refresh(text)).status).toBe(401);
       }
@@ -260,7 +286,10 @@ describe('sign-in', () => {
       const user = await signedIn();
       const other = (await login(user.username, PASSWORD, '203.0.113.7')).body;
       const list = await app.get('/api/sessions', { token: user.token });
-      expect([list.body.total, list.body.items.map((item: { current: boolean }) => item.current)]).toEqual([2, [false, true]]);
+      expect([list.body.total, list.body.items.map((item: { current: boolean }) => item.current)]).toEqual([
+        2,
+        [false, true],
+      ]);
       expect(list.body.items[0]).toMatchObject({ address: '203.0.113.7' });
       expect(list.text).not.toContain('evoked');
       const stranger = await signedIn();
@@ -320,7 +349,9 @@ describe('sign-in', () => {
       const user = await signedIn();
       const other = (await login(user.username)).body;
       expect((await change(user.token, { currentPassword: PASSWORD, newPassword: NEW })).status).toBe(204);
-      expect([await me(user.token), await me(other.token), (await refresh(other.refreshToken)).status]).toEqual([200, 401, 401]);
+      expect([await me(user.token), await me(other.token), (await refresh(other.refreshToken)).status]).toEqual([
+        200, 401, 401,
+      ]);
       expect([(await login(user.username)).status, (await login(user.username, NEW)).status]).toEqual([401, 200]);
     });
 
@@ -357,7 +388,8 @@ describe('sign-in', () => {
   });
 
   describe('lock-out', () => {
-    const passLocks = (): Promise<unknown> => database.query('UPDATE sign_in_failures SET locked_until = now() WHERE locked_until > now()');
+    const passLocks = (): Promise<unknown> =>
+      database.query('UPDATE sign_in_failures SET locked_until = now() WHERE locked_until > now()');
 
     async function fail(username: string, times: number, address?: string): Promise<number[]> {
       const statuses: number[] = [];
@@ -418,7 +450,8 @@ describe('sign-in', () => {
 
     it('takes the addresses of one IPv6 network for one', async () => {
       const statuses: number[] = [];
-      for (let host = 1; host <= 6; host++) statuses.push((await login('somebody-6', WRONG, `2001:db8:0:7::${host}`)).status);
+      for (let host = 1; host <= 6; host++)
+        statuses.push((await login('somebody-6', WRONG, `2001:db8:0:7::${host}`)).status);
       expect(statuses).toEqual([401, 401, 401, 401, 401, 429]);
     });
 
@@ -426,7 +459,10 @@ describe('sign-in', () => {
       const { username } = await makeUser();
       const address = elsewhere();
       await fail(username, 4, address);
-      await database.query(`UPDATE sign_in_failures SET updated_at = now() - interval '3 hours 1 second' WHERE key LIKE $1`, [`%${username}%`]);
+      await database.query(
+        `UPDATE sign_in_failures SET updated_at = now() - interval '3 hours 1 second' WHERE key LIKE $1`,
+        [`%${username}%`],
+      );
       expect(await fail(username, 4, address)).toEqual([401, 401, 401, 401]);
       expect((await login(username, PASSWORD, address)).status).toBe(429);
     });
@@ -446,7 +482,11 @@ describe('sign-in', () => {
     const inAnHour = (): string => new Date(Date.now() + 3_600_000).toISOString();
 
     function makeToken(token: string, body: object = {}): Promise<Answer> {
-      return app.post('/api/tokens', { name: `token-${++counter}`, permissions: ['users:read'], expiresAt: inAnHour(), ...body }, { token });
+      return app.post(
+        '/api/tokens',
+        { name: `token-${++counter}`, permissions: ['users:read'], expiresAt: inAnHour(), ...body },
+        { token },
+      );
     }
 
     async function auditor(): Promise<{ id: string; username: string; token: string; grantId: string }> {
@@ -460,7 +500,13 @@ describe('sign-in', () => {
       const user = await auditor();
       const made = await makeToken(user.token, { name: 'report' });
       expect([made.status, made.headers['location']]).toEqual([201, `/api/tokens/${made.body.id}`]);
-      expect(made.body).toMatchObject({ name: 'report', permissions: ['users:read'], scope: { type: 'all' }, lastUsedAt: null, expired: false });
+      expect(made.body).toMatchObject({
+        name: 'report',
+        permissions: ['users:read'],
+        scope: { type: 'all' },
+        lastUsedAt: null,
+        expired: false,
+      });
       const { token } = made.body;
       expect(token).toMatch(/^einfra_[0-9a-f]{32}_[\w-]{43}$/);
       expect(await users(token)).toBe(200);
@@ -479,12 +525,16 @@ describe('sign-in', () => {
     it('never do more than their owner, nor more than they were given', async () => {
       const user = await auditor();
       const { token } = (await makeToken(user.token, { permissions: ['users:read', 'teams:read'] })).body;
-      expect([await users(token), (await app.get('/api/teams', { token })).status, (await app.get('/api/roles', { token })).status]).toEqual([
-        200, 200, 403,
-      ]);
+      expect([
+        await users(token),
+        (await app.get('/api/teams', { token })).status,
+        (await app.get('/api/roles', { token })).status,
+      ]).toEqual([200, 200, 403]);
       const rights = (await app.get('/api/me', { token })).body;
       expect(rights.signedInWith.type).toBe('token');
-      expect(rights.rights).toEqual([{ role: 'auditor', scope: { type: 'all', id: null, name: null }, permissions: ['users:read', 'teams:read'] }]);
+      expect(rights.rights).toEqual([
+        { role: 'auditor', scope: { type: 'all', id: null, name: null }, permissions: ['users:read', 'teams:read'] },
+      ]);
       await app.delete(`/api/grants/${user.grantId}`);
       expect([await users(token), await me(token)]).toEqual([403, 200]);
     });
@@ -523,7 +573,10 @@ describe('sign-in', () => {
 
     it('are refused when the secret does not belong to the id', async () => {
       const user = await auditor();
-      const [one, other] = [(await makeToken(user.token)).body.token as string, (await makeToken(user.token)).body.token as string];
+      const [one, other] = [
+        (await makeToken(user.token)).body.token as string,
+        (await makeToken(user.token)).body.token as string,
+      ];
       expect(await users(one)).toBe(200);
       expect(await users(one.slice(0, -43) + other.slice(-43))).toBe(401);
       expect(await users(`einfra_${'0'.repeat(32)}_${'A'.repeat(43)}`)).toBe(401);
@@ -533,10 +586,18 @@ describe('sign-in', () => {
       const user = await auditor();
       const refused = await makeToken(user.token, { permissions: ['users:read', 'users:write'] });
       expect([refused.status, refused.body.missing]).toEqual([403, ['users:write']]);
-      const pointer = async (body: object): Promise<unknown> => (await makeToken(user.token, body)).body.errors?.[0].pointer;
+      const pointer = async (body: object): Promise<unknown> =>
+        (await makeToken(user.token, body)).body.errors?.[0].pointer;
       expect(await pointer({ permissions: ['users:fly'] })).toBe('/permissions');
       expect(await pointer({ permissions: [] })).toBe('/permissions');
-      for (const expiresAt of [undefined, null, 'tomorrow', '2030-01-01', '2020-01-01T00:00:00Z', '2999-01-01T00:00:00Z']) {
+      for (const expiresAt of [
+        undefined,
+        null,
+        'tomorrow',
+        '2030-01-01',
+        '2020-01-01T00:00:00Z',
+        '2999-01-01T00:00:00Z',
+      ]) {
         expect([expiresAt, await pointer({ expiresAt })]).toEqual([expiresAt, '/expiresAt']);
       }
       expect(await pointer({ scope: { type: 'environment' } })).toBe('/scope/name');
@@ -553,7 +614,15 @@ describe('sign-in', () => {
       expect((await app.get('/api/tokens', { token })).status).toBe(403);
       expect((await app.delete(`/api/tokens/${made.body.id}`, { token })).status).toBe(403);
       expect((await app.delete('/api/sessions', { token })).status).toBe(403);
-      expect((await app.post('/api/me/password', { currentPassword: PASSWORD, newPassword: 'taken over just now' }, { token })).status).toBe(403);
+      expect(
+        (
+          await app.post(
+            '/api/me/password',
+            { currentPassword: PASSWORD, newPassword: 'taken over just now' },
+            { token },
+          )
+        ).status,
+      ).toBe(403);
       expect((await app.post('/api/logout', undefined, { token })).status).toBe(409);
       expect(await me(user.token)).toBe(200);
     });
@@ -569,7 +638,12 @@ describe('sign-in', () => {
       const user = await signedIn();
       const expiresAt = new Date(Date.now() + 3_600_000).toISOString();
       await grant(user.id, 'auditor');
-      const apiToken = (await app.post('/api/tokens', { name: 'x', permissions: ['users:read'], expiresAt }, { token: user.token })).body.token;
+      const made = await app.post(
+        '/api/tokens',
+        { name: 'x', permissions: ['users:read'], expiresAt },
+        { token: user.token },
+      );
+      const apiToken = made.body.token as string;
       const address = elsewhere();
       for (let attempt = 0; attempt < 5; attempt++) await login(user.username, WRONG, address);
       await app.patch(`/api/users/${user.id}`, { disabled: true });
@@ -578,19 +652,64 @@ describe('sign-in', () => {
       expect([answer.status, answer.body.mustChangePassword]).toEqual([200, true]);
       expect([await me(user.token), await me(apiToken), (await login(user.username)).status]).toEqual([401, 401, 401]);
       const { items } = (await app.get(`/api/audit?action=user.password_reset&resourceId=${user.id}`)).body;
-      expect(items).toEqual([expect.objectContaining({ outcome: 'succeeded', actor: { id: null, name: 'console' } })]);
-      await expect(app.app.get(AdminPasswordReset).reset('nobody-there')).rejects.toThrow('There is no user nobody-there.');
+      expect(items).toEqual([
+        expect.objectContaining({ outcome: 'succeeded', actor: { id: null, name: 'console', via: null } }),
+      ]);
+      await expect(app.app.get(AdminPasswordReset).reset('nobody-there')).rejects.toThrow(
+        'There is no user nobody-there.',
+      );
     });
 
     it('makes an administrator only when there is none left', async () => {
       const user = await makeUser();
       const reset = app.app.get(AdminPasswordReset);
       await reset.reset(user.username);
-      const grantsOf = async (): Promise<unknown[]> => database.query('SELECT scope_type FROM grants WHERE user_id = $1', [user.id]);
+      const grantsOf = async (): Promise<unknown[]> =>
+        database.query('SELECT scope_type FROM grants WHERE user_id = $1', [user.id]);
       expect(await grantsOf()).toEqual([]);
       await database.query(`DELETE FROM grants WHERE role_id = '00000000-0000-4000-8000-000000000001'`);
       await reset.reset(user.username);
       expect(await grantsOf()).toEqual([{ scope_type: 'all' }]);
     });
+  });
+
+  it('is held to a rate of its own by address', async () => {
+    const limited = await startApp({ RATE_LIMIT: '100' });
+    try {
+      const statuses: number[] = [];
+      // starting the application has signed in once
+      for (let name = 0; name < 10; name++) {
+        const body = { username: `name-${name}`, password: WRONG };
+        statuses.push((await limited.post('/api/login', body, { token: null })).status);
+      }
+      expect(statuses).toEqual([...(Array(9).fill(401) as number[]), 429]);
+      expect((await limited.get('/api/me')).status).toBe(200);
+    } finally {
+      await limited.close();
+    }
+  });
+});
+
+describe('the first start without ADMIN_PASSWORD', () => {
+  it('makes one administrator, whose generated password must be changed', async () => {
+    const config = loadConfig({ LOG_LEVEL: 'silent', RATE_LIMIT: '0' });
+    config.encryptionKeys.push({ id: 'test', key: randomBytes(32) });
+    const app = await createApp(config, { dataDir: null });
+    try {
+      await app.init();
+      const bootstrap = app.get(AdminBootstrap);
+      const payload = { username: 'admin', password: bootstrap.generatedPassword ?? '' };
+      const answer = await app.inject({ method: 'POST', url: '/api/login', payload });
+      expect([answer.statusCode, answer.json().mustChangePassword]).toEqual([200, true]);
+      const headers = { authorization: `Bearer ${answer.json().token}` };
+      const who = (await app.inject({ method: 'GET', url: '/api/me', headers })).json();
+      expect(who.rights).toEqual([
+        expect.objectContaining({ role: 'admin', scope: { type: 'all', id: null, name: null } }),
+      ]);
+      await bootstrap.onApplicationBootstrap();
+      expect(await app.get(DataSource).query('SELECT username FROM users')).toEqual([{ username: 'admin' }]);
+    } finally {
+      await app.close();
+    }
   });
 });

@@ -18,6 +18,12 @@ export interface Service {
   stop(): Promise<void>;
   /** Ends it as an administrator in a hurry would (open connections are cut), and starts it on the same port. */
   restart(): Promise<void>;
+  /** Ends it, in a hurry or by SIGKILL, and keeps its data for `start`. */
+  halt(signal?: 'SIGKILL'): Promise<void>;
+  start(): Promise<void>;
+  /** Stops all its processes in the middle of what they do: connections stay open, and nothing answers. */
+  freeze(): void;
+  thaw(): void;
 }
 
 export interface PostgresService extends Service {
@@ -80,9 +86,12 @@ export async function nodeExporter(): Promise<Service> {
 }
 
 function ofEnvironment(url: string): Service {
-  const restart = (): Promise<void> =>
-    Promise.reject(new Error(`${url} was given to the tests and is not theirs to restart`));
-  return { url, pid: undefined, stop: () => Promise.resolve(), restart };
+  const refuse = (): never => {
+    throw new Error(`${url} was given to the tests and is not theirs to stop`);
+  };
+  const refuseLater = async (): Promise<void> => refuse();
+  const touching = { restart: refuseLater, halt: refuseLater, start: refuseLater, freeze: refuse, thaw: refuse };
+  return { url, pid: undefined, stop: () => Promise.resolve(), ...touching };
 }
 
 type Identity = { uid?: number; gid?: number };
@@ -123,12 +132,12 @@ class Program {
     }
   }
 
-  async stop(): Promise<void> {
+  async stop(signal = this.stopSignal): Promise<void> {
     const { child } = this;
     if (!child || this.ended) return;
     const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-    child.kill('SIGCONT');
-    child.kill(this.stopSignal);
+    this.signalAll('SIGCONT');
+    child.kill(signal);
     const timer = setTimeout(this.kill, 10_000);
     await closed;
     clearTimeout(timer);
@@ -138,6 +147,14 @@ class Program {
   async restart(): Promise<void> {
     await this.stop();
     await this.start();
+  }
+
+  /** To it and its children; the program first, so that no child is missed. */
+  signalAll(signal: NodeJS.Signals): void {
+    const pid = this.child?.pid;
+    if (pid === undefined || this.ended) return;
+    process.kill(pid, signal);
+    for (const child of childrenOf(pid)) process.kill(child, signal);
   }
 
   asService(url: string, directory: string): Service {
@@ -150,6 +167,10 @@ class Program {
       url,
       stop,
       restart: () => this.restart(),
+      halt: (signal) => this.stop(signal),
+      start: () => this.start(),
+      freeze: () => this.signalAll('SIGSTOP'),
+      thaw: () => this.signalAll('SIGCONT'),
       // Another one after a restart.
       get pid() {
         return pid();
@@ -158,6 +179,10 @@ class Program {
   }
 
   private readonly kill = (): void => void this.child?.kill('SIGKILL');
+}
+
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
 }
 
 /** Gives `start` a directory that it may write to as the user it should run as; PostgreSQL refuses to run as root. */

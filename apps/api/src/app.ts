@@ -1,12 +1,11 @@
-import { Logger as NestLogger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { SwaggerModule } from '@nestjs/swagger';
-import { AppLogger } from './logging.js';
 import type { AppConfig } from '#core';
 import { AppModule } from './app.module.js';
 import { openApiDocument } from './openapi-document.js';
 import { createAdapter, prepareServer } from './http-server.js';
+import { AppLogger, StartLogger } from './logging.js';
 
 export interface AppOptions {
   /** Where the embedded database lives; null keeps it in memory. `config.dataDir` unless given. */
@@ -22,7 +21,7 @@ export async function createApp(config: AppConfig, options: AppOptions = {}): Pr
     AppModule.forRoot(config, dataDir),
     createAdapter(config),
     {
-      bufferLogs: true,
+      logger: config.logLevel === 'silent' ? false : new StartLogger(),
       abortOnError: false,
       bodyParser: false,
       preview: options.preview ?? false,
@@ -31,7 +30,6 @@ export async function createApp(config: AppConfig, options: AppOptions = {}): Pr
   app.setGlobalPrefix('api', { exclude: ['health/live', 'health/ready', 'metrics'] });
   if (options.preview) return app;
   app.useLogger(app.get(AppLogger));
-  NestLogger.flush();
   await prepareServer(app, config);
   if (config.docs) {
     SwaggerModule.setup('api/docs', app, () => openApiDocument(app), {

@@ -1,8 +1,9 @@
+import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
-import { Logger } from '@nestjs/common';
+import { BadRequestException, Logger } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { type AppConfig, describeError, Metrics, runInContext, sendProblem } from '#core';
@@ -25,8 +26,7 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
     requestTimeout: 60_000,
     keepAliveTimeout: 72_000,
     forceCloseConnections: 'idle',
-    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
-      sendProblem(request, reply, describeError(error)),
+    frameworkErrors: refuseUrl,
     clientErrorHandler: (error: NodeJS.ErrnoException, socket: Socket) => refuseConnection(error, socket),
   } as FastifyServerOptions);
 }
@@ -110,12 +110,17 @@ function addAccessLog(server: FastifyInstance, metrics: Metrics): void {
   });
 }
 
-/** JSON, of which an empty body is none at all: actions are often called that way. `__proto__` is refused. */
+/**
+ * JSON, of which an empty body is none at all: actions are often called that way. `__proto__` is refused, and so is what is
+ * not UTF-8: a decoder would put other characters in its place.
+ */
 function addJsonParser(server: FastifyInstance): void {
   const parse = server.getDefaultJsonParser('error', 'error');
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (typeof body === 'string' && body.trim() === '') done(null, undefined);
-    else void parse(request, body as string, done);
+  server.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    if (!isUtf8(body as Buffer)) return done(new BadRequestException('The body is not valid UTF-8.'));
+    const text = body.toString();
+    if (text.trim() === '') done(null, undefined);
+    else void parse(request, text, done);
   });
 }
 
@@ -130,6 +135,14 @@ function requestId(request: IncomingMessage): string {
   return (typeof parent === 'string' && TRACEPARENT.exec(parent)?.[1]) || randomUUID();
 }
 
+/** URLs that can't be read, or with names beyond the limit. No hook has seen them, and Fastify would repeat them in its message. */
+function refuseUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const described = describeError(error);
+  const detail = described.status === 414 ? 'A part of the URL is too long.' : 'The URL is not valid.';
+  void reply.header('X-Request-Id', request.id);
+  sendProblem(request, reply, { ...described, detail });
+}
+
 /** Bytes that are no HTTP request, or headers beyond the limit. */
 function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -142,6 +155,7 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
       : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
         ? [408, 'request_timeout', 'Request timeout']
         : [400, 'bad_request', 'Bad request'];
+  const requestId = randomUUID();
   const body = JSON.stringify({
     type: `urn:einfra:problem:${code}`,
     title,
@@ -149,9 +163,14 @@ function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
     detail: title,
     instance: '',
     code,
-    requestId: randomUUID(),
+    requestId,
   });
-  socket.end(
-    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const head = [
+    `HTTP/1.1 ${status} ${title}`,
+    `X-Request-Id: ${requestId}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }

@@ -1,5 +1,6 @@
-import { Injectable } from '@nestjs/common';
+import { ConsoleLogger, Injectable } from '@nestjs/common';
 import { Logger, type Params } from 'nestjs-pino';
+import { destination } from 'pino';
 import { type AppConfig, currentContext } from '#core';
 
 const SECRET_NAMES = ['password', 'token', 'authorization', 'secret'];
@@ -23,6 +24,8 @@ export function loggerOptions(config: AppConfig): Params {
     pinoHttp: {
       level: config.logLevel,
       base: undefined,
+      // gathered and written in the background: a slow reader of the log must not stop the process
+      stream: destination({ sync: false, minLength: 4096, periodicFlush: 500 }),
       autoLogging: false,
       mixin: () => {
         const context = currentContext();
@@ -33,4 +36,15 @@ export function loggerOptions(config: AppConfig): Params {
     // pino-http's middleware would copy the whole request into every line
     forRoutes: [],
   };
+}
+
+/** Until the application's logger takes over: JSON too, and silent about why the start failed, which the process says itself. */
+export class StartLogger extends ConsoleLogger {
+  constructor() {
+    super({ json: true, colors: false, logLevels: ['warn', 'error', 'fatal'] });
+  }
+
+  override error(message: unknown, ...more: unknown[]): void {
+    if (more.at(-1) !== 'ExceptionHandler') super.error(message, ...(more as []));
+  }
 }

@@ -14,7 +14,6 @@ interface Operation {
 
 /** What the groups of operations are about. */
 const TAGS: Record<string, string> = {
-  'API tokens': 'Personal tokens for scripts and machines.',
   Audit: 'What was done, by whom, and the proof that nothing is missing.',
   Grants: 'Who holds which role where, and why somebody may or may not do something.',
   Health: 'Probes and figures of this process. No sign-in needed.',
@@ -41,6 +40,7 @@ const PROBLEMS: Record<string, string> = {
   '409': 'The state of things forbids it.',
   '412': '`If-Match` names a version that is no longer current.',
   '413': 'The body is larger than accepted.',
+  '414': 'A part of the path is too long.',
   '415': 'The content type is not accepted.',
   '429': 'Too many requests; `Retry-After` says when to try again.',
   '500': 'Something went wrong; the request id leads to the log.',
@@ -83,11 +83,10 @@ function complete(operation: Operation, method: string, path: string): void {
     operation.description = [operation.description, `Needs \`${permission}\`.`].filter(Boolean).join('\n\n');
   for (const [status, response] of Object.entries(operation.responses)) response.description ||= SUCCESS[status] ?? status;
   if (method === 'post' && isSignedIn(operation)) operation.parameters?.push(IDEMPOTENCY_KEY);
-  for (const status of problemsOf(operation, method, path)) {
-    operation.responses[status] ??= {
-      description: PROBLEMS[status],
-      content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-    };
+  for (const status of problemsOf(operation, method, path)) operation.responses[status] ??= { description: PROBLEMS[status] };
+  for (const [status, response] of Object.entries(operation.responses)) {
+    if (Number(status) >= 400)
+      response.content ??= { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
   }
 }
 
@@ -109,7 +108,7 @@ function problemsOf(operation: Operation, method: string, path: string): string[
   const statuses = ['400', '429', '500', '503'];
   if (signedIn) statuses.push('401', '403');
   else if (method === 'post') statuses.push('401');
-  if (path.includes('{')) statuses.push('404');
+  if (path.includes('{')) statuses.push('404', '414');
   if (method !== 'get') statuses.push('409', '415');
   if (operation.requestBody) statuses.push('413');
   if (operation.parameters?.some((parameter) => (parameter as { name?: string }).name === 'If-Match')) statuses.push('412');

@@ -164,6 +164,7 @@ export class ServerFieldsDto {
   @Type((options) => sourceClass((options?.object as { source?: unknown } | undefined)?.source))
   @ApiProperty({
     required: false,
+    nullable: false,
     oneOf: [{ $ref: getSchemaPath(NodeExporterSourceDto) }, { $ref: getSchemaPath(NoSourceDto) }],
     discriminator: {
       propertyName: 'type',

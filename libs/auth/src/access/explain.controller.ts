@@ -1,5 +1,5 @@
 import { Controller, Get, Query } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiNotFoundResponse, ApiTags } from '@nestjs/swagger';
 import { SignedIn } from '#core';
 import { ExplainQuery } from './explain.dto.js';
 import { ExplainService } from './explain.service.js';
@@ -13,6 +13,7 @@ export class ExplainController {
   /** Says why a user may or may not do something. About others than yourself it needs `grants:read`. */
   @Get('explain')
   @SignedIn()
+  @ApiNotFoundResponse({ description: 'There is no such user.' })
   explain(@Query() query: ExplainQuery): Promise<ExplanationView> {
     return this.explanations.explain(query);
   }

@@ -110,7 +110,9 @@ export class AccessTokens {
 
 function keyIdOf(token: string): string | null {
   try {
-    const header = JSON.parse(Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString()) as { kid?: unknown } | null;
+    const header = JSON.parse(Buffer.from(token.split('.', 1)[0] ?? '', 'base64url').toString()) as {
+      kid?: unknown;
+    } | null;
     return typeof header?.kid === 'string' ? header.kid : null;
   } catch {
     return null;

@@ -6,6 +6,7 @@ import { type Caller, Forbidden, requireCaller } from '#core';
  */
 export function requireSession(): Caller & { sessionId: string } {
   const caller = requireCaller();
-  if (caller.sessionId === undefined) throw new Forbidden('This needs a session: sign in with a password. API tokens can’t do it.');
+  if (caller.sessionId === undefined)
+    throw new Forbidden('This needs a session: sign in with a password. API tokens can’t do it.');
   return { ...caller, sessionId: caller.sessionId };
 }

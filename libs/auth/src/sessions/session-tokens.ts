@@ -70,7 +70,13 @@ export class SessionTokens {
   async start(manager: EntityManager, userId: string): Promise<Continued> {
     const { address, userAgent } = requireContext();
     const sessionId = randomUUID();
-    await manager.insert(Session, { id: sessionId, userId, address, userAgent, expiresAt: new Date(Date.now() + SESSION_MS) });
+    await manager.insert(Session, {
+      id: sessionId,
+      userId,
+      address,
+      userAgent,
+      expiresAt: new Date(Date.now() + SESSION_MS),
+    });
     return { sessionId, refreshToken: await this.issue(manager, sessionId, null) };
   }
 

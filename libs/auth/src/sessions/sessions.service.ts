@@ -22,10 +22,15 @@ export class SessionsService {
   /** Those that are live. */
   list(query: SessionListQuery): Promise<Page<SessionView>> {
     const { userId, sessionId } = requireSession();
-    const builder = this.sessions.createQueryBuilder('s').where('s.userId = :userId', { userId }).andWhere(SESSION_IS_LIVE);
+    const builder = this.sessions
+      .createQueryBuilder('s')
+      .where('s.userId = :userId', { userId })
+      .andWhere(SESSION_IS_LIVE);
     if (query.q) {
       const text = { text: likeText(query.q) };
-      builder.andWhere(new Brackets((where) => where.where('s.address ILIKE :text', text).orWhere('s.userAgent ILIKE :text', text)));
+      builder.andWhere(
+        new Brackets((where) => where.where('s.address ILIKE :text', text).orWhere('s.userAgent ILIKE :text', text)),
+      );
     }
     return fetchPage(builder, query, SORTABLE, '-createdAt', (session) => SessionView.of(session, sessionId));
   }

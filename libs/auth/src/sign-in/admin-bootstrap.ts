@@ -47,5 +47,12 @@ async function makeAdmin(manager: EntityManager, passwordHash: string, mustChang
 /** Grants the role admin on everything, with nobody as the one who granted it. */
 export async function grantAdmin(manager: EntityManager, userId: string): Promise<void> {
   const everything = { scopeType: 'all', scopeId: null, scopeName: null } as const;
-  await manager.insert(Grant, { id: randomUUID(), userId, teamId: null, roleId: ADMIN_ROLE_ID, createdBy: null, ...everything });
+  await manager.insert(Grant, {
+    id: randomUUID(),
+    userId,
+    teamId: null,
+    roleId: ADMIN_ROLE_ID,
+    createdBy: null,
+    ...everything,
+  });
 }

@@ -28,7 +28,9 @@ export class AdminPasswordReset {
   async reset(username = 'admin'): Promise<string> {
     const password = generatedPassword();
     const passwordHash = await this.passwords.hash(password);
-    const { user, gotAdmin } = await this.dataSource.transaction((manager) => this.apply(manager, username, passwordHash));
+    const { user, gotAdmin } = await this.dataSource.transaction((manager) =>
+      this.apply(manager, username, passwordHash),
+    );
     await this.callers.forgetUser(user.id);
     await this.audit.record({
       action: 'user.password_reset',
@@ -40,7 +42,11 @@ export class AdminPasswordReset {
     return password;
   }
 
-  private async apply(manager: EntityManager, username: string, passwordHash: string): Promise<{ user: User; gotAdmin: boolean }> {
+  private async apply(
+    manager: EntityManager,
+    username: string,
+    passwordHash: string,
+  ): Promise<{ user: User; gotAdmin: boolean }> {
     const user = await manager
       .createQueryBuilder(User, 'u')
       .setLock('pessimistic_write')

@@ -89,7 +89,9 @@ export class Lockout {
 
   /** Forgets the failures of a user who has signed in, though not those of the address: others guess from there, too. */
   async succeeded(manager: EntityManager, userId: string, attempt: Attempt): Promise<void> {
-    const own = policies(attempt).map(({ key }) => key).filter((key) => !key.startsWith('address:'));
+    const own = policies(attempt)
+      .map(({ key }) => key)
+      .filter((key) => !key.startsWith('address:'));
     await manager.query('DELETE FROM sign_in_failures WHERE key = ANY($1)', [own]);
     await manager.query(
       `INSERT INTO known_addresses (user_id, address) VALUES ($1, $2)

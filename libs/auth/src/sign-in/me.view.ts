@@ -41,7 +41,9 @@ export class MeView {
   static of(user: User, caller: Caller): MeView {
     const { id, username, displayName, email, mustChangePassword } = user;
     const signedInWith: SignedInWithView =
-      caller.tokenId === undefined ? { type: 'session', id: caller.sessionId ?? '' } : { type: 'token', id: caller.tokenId };
+      caller.tokenId === undefined
+        ? { type: 'session', id: caller.sessionId ?? '' }
+        : { type: 'token', id: caller.tokenId };
     return Object.assign(new MeView(), {
       id,
       username,

@@ -22,7 +22,8 @@ export class SignInUpkeep implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    const run = (): void => void this.cleanUp().catch((error: Error) => this.logger.warn(`cleaning up failed: ${error.message}`));
+    const run = (): void =>
+      void this.cleanUp().catch((error: Error) => this.logger.warn(`cleaning up failed: ${error.message}`));
     this.timer = setInterval(run, EVERY_MS).unref();
   }
 

@@ -20,7 +20,7 @@ export class RefreshDto {
    * @example "er_3f0c7c1e8f6b4d7a9a510f7d2f6f8f11_Q2hhbmdlIG1lIGZvciBhIHJlYWwgb25lLCBwbGVhc2U"
    */
   @IsString()
-  @MaxLength(256)
+  @MaxLength(4096)
   refreshToken!: string;
 }
 

@@ -35,7 +35,12 @@ export class SignInService {
     const user = await this.credentials.check(username, password);
     const continued = user && (await this.startSession(user));
     if (!user || !continued) throw new Unauthenticated('User name or password is wrong.');
-    return this.signedIn({ ...continued, userId: user.id, username: user.username, mustChangePassword: user.mustChangePassword });
+    return this.signedIn({
+      ...continued,
+      userId: user.id,
+      username: user.username,
+      mustChangePassword: user.mustChangePassword,
+    });
   }
 
   /** Throws Unauthenticated; a token that was used before also ends its session. */
@@ -61,7 +66,8 @@ export class SignInService {
   /** Ends the session that asks. */
   async logout(): Promise<void> {
     const { sessionId } = requireCaller();
-    if (sessionId === undefined) throw new Conflict('An API token has no session to end. Revoke it with DELETE /api/tokens/:id.');
+    if (sessionId === undefined)
+      throw new Conflict('An API token has no session to end. Revoke it with DELETE /api/tokens/:id.');
     await this.sessions.end(sessionId);
   }
 
@@ -71,7 +77,8 @@ export class SignInService {
     const { secrets, address } = requireContext();
     secrets.add(currentPassword).add(newPassword);
     this.audit.describe({ resource: { type: 'user', id: userId, name: username } });
-    if (newPassword.toLowerCase() === username.toLowerCase()) throw ValidationFailed.at('/newPassword', 'must not be the user name');
+    if (newPassword.toLowerCase() === username.toLowerCase())
+      throw ValidationFailed.at('/newPassword', 'must not be the user name');
     if (newPassword === currentPassword) throw ValidationFailed.at('/newPassword', 'must not be the current password');
     const user = await this.credentials.check(username, currentPassword);
     if (user?.id !== userId) throw ValidationFailed.at('/currentPassword', 'is not your current password');
@@ -103,13 +110,20 @@ export class SignInService {
   }
 
   /** The answer; from here on the request is the caller's, which the audit log says. */
-  private async signedIn(signIn: Continued & { userId: string; username: string; mustChangePassword: boolean }): Promise<TokensView> {
+  private async signedIn(
+    signIn: Continued & { userId: string; username: string; mustChangePassword: boolean },
+  ): Promise<TokensView> {
     const { sessionId, refreshToken, userId, username, mustChangePassword } = signIn;
     const context = requireContext();
     const token = this.accessTokens.issue({ userId, sessionId });
     context.secrets.add(refreshToken).add(token);
     context.caller = (await this.callers.bySession(sessionId)) ?? undefined;
     this.audit.describe({ resource: { type: 'session', id: sessionId, name: username } });
-    return Object.assign(new TokensView(), { token, refreshToken, expiresIn: ACCESS_TOKEN_SECONDS, mustChangePassword });
+    return Object.assign(new TokensView(), {
+      token,
+      refreshToken,
+      expiresIn: ACCESS_TOKEN_SECONDS,
+      mustChangePassword,
+    });
   }
 }

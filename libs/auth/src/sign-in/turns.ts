@@ -13,7 +13,8 @@ export class Turns {
   /** Runs `work` when it is its turn. Throws RateLimited when the queue is full. */
   async run<T>(work: () => Promise<T>): Promise<T> {
     if (this.running >= this.atOnce) {
-      if (this.waiting.length >= this.maxWaiting) throw new RateLimited(1, 'Too many sign-ins at once. Try again shortly.');
+      if (this.waiting.length >= this.maxWaiting)
+        throw new RateLimited(1, 'Too many sign-ins at once. Try again shortly.');
       // whoever ends hands their place over, so that nobody slips in between
       await new Promise<void>((resolve) => this.waiting.push(resolve));
     } else {

@@ -35,7 +35,10 @@ export class CreateTokenDto {
   @ArrayMinSize(1)
   @ArrayMaxSize(500)
   @ArrayUnique()
-  @IsIn(ALL_PERMISSIONS, { each: true, message: 'may only hold names of permissions, as GET /api/permissions lists them' })
+  @IsIn(ALL_PERMISSIONS, {
+    each: true,
+    message: 'may only hold names of permissions, as GET /api/permissions lists them',
+  })
   permissions!: Permission[];
 
   /** Where the token counts; wherever you hold the permissions when left out. */

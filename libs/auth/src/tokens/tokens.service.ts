@@ -112,5 +112,6 @@ function checkedExpiry(text: string): Date {
 
 function assertHeld(caller: Caller, permissions: Permission[]): void {
   const missing = permissions.filter((permission) => !holdsAnywhere(caller, permission));
-  if (missing.length > 0) throw new Forbidden(`You don't hold these permissions yourself: ${missing.join(', ')}.`, { missing });
+  if (missing.length > 0)
+    throw new Forbidden(`You don't hold these permissions yourself: ${missing.join(', ')}.`, { missing });
 }

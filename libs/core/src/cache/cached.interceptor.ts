@@ -12,7 +12,9 @@ const CACHED = 'einfra:cached';
 /** Keeps the answers of a read of our own tables, apart for callers with different rights. For GET only. */
 export const Cached = (options: CacheOptions): MethodDecorator => SetMetadata(CACHED, options);
 
-/** Serves `@Cached` routes from the cache, keyed by the route, its parameters and query, and the effective grants of the caller. */
+/**
+ * Serves `@Cached` routes from the cache, keyed by the route, its parameters and query, and the effective grants of the
+ * caller. `Cache-Control: no-cache` asks past it. */
 @Injectable()
 export class CachedInterceptor implements NestInterceptor {
   constructor(
@@ -24,6 +26,7 @@ export class CachedInterceptor implements NestInterceptor {
     const options = this.reflector.get<CacheOptions | undefined>(CACHED, context.getHandler());
     if (!options) return next.handle();
     const request = context.switchToHttp().getRequest<FastifyRequest>();
+    if (/no-cache/.test(request.headers['cache-control'] ?? '')) return next.handle();
     const key = `${request.routeOptions.url}:${digest([request.params, sortedQuery(request.url), rightsDigest(requireCaller())])}`;
     return from(this.cache.wrap(key, options, () => firstValueFrom(next.handle())));
   }

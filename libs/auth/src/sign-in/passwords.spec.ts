@@ -1,0 +1,32 @@
+import { Passwords } from './passwords.js';
+
+describe('passwords', () => {
+  const passwords = new Passwords();
+
+  beforeAll(() => passwords.onModuleInit());
+
+  it('are hashed with argon2id, each with a salt of its own', async () => {
+    const [one, other] = [await passwords.hash('a long password'), await passwords.hash('a long password')];
+    expect(one).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect(one).not.toBe(other);
+    expect([await passwords.matches(one, 'a long password'), await passwords.matches(one, 'another password')]).toEqual(
+      [true, false],
+    );
+  });
+
+  it('take as long when there is no hash, and never match', async () => {
+    const hash = await passwords.hash('a long password');
+    const time = async (against: string | null): Promise<number> => {
+      const times: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        const started = performance.now();
+        expect(await passwords.matches(against, 'a wrong password')).toBe(false);
+        times.push(performance.now() - started);
+      }
+      return Math.min(...times);
+    };
+    const [withHash, without] = [await time(hash), await time(null)];
+    expect(without).toBeGreaterThan(withHash / 2);
+    expect(without).toBeLessThan(withHash * 2);
+  });
+});
