@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
 import { BadRequestException, Logger } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { trace } from '@opentelemetry/api';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { type AppConfig, describeError, Metrics, runInContext, sendProblem } from '#core';
 
@@ -17,9 +18,12 @@ const MAX_PARAM_LENGTH = 1024;
 export function createAdapter(config: AppConfig): FastifyAdapter {
   return new FastifyAdapter({
     logger: false,
-    trustProxy: config.trustedProxies === 0 ? false : config.trustedProxies,
+    // a plain number means nobody to Fastify: hops are counted here, the connection itself being the first
+    trustProxy: config.trustedProxies === 0 ? false : (_address: string, hop: number) => hop < config.trustedProxies,
     bodyLimit: BODY_LIMIT,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    // the absolute form (RFC 9112) is answered like any other; the host that it names must not get into links
+    rewriteUrl: ({ url = '/' }: IncomingMessage) => url.replace(/^https?:\/\/[^/?#]*\/?/i, '/'),
     requestIdHeader: false,
     genReqId: (request: IncomingMessage) => requestId(request),
     // a request must be whole within this time, however slowly it is sent
@@ -67,6 +71,8 @@ export async function prepareServer(app: NestFastifyApplication, config: AppConf
         'RateLimit-Reset',
       ],
       maxAge: 600,
+      // an OPTIONS that is no preflight is answered, not refused with plain text
+      strictPreflight: false,
     });
   }
 }
@@ -79,11 +85,13 @@ function addContext(server: FastifyInstance): void {
       address: request.ip,
       userAgent: request.headers['user-agent']?.slice(0, 256) ?? null,
       method: request.method,
+      parentSpan: parentSpan(request.raw),
       audit: {},
       secrets: new Set(),
       accessAsked: false,
     };
     void reply.header('X-Request-Id', request.id);
+    nameSpan(request);
     runInContext(request.einfra, done);
   });
   // reading the body leaves the context: it arrives in events of the socket
@@ -125,22 +133,25 @@ function addJsonParser(server: FastifyInstance): void {
 }
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/;
 
 /** The caller's own request id or trace id, when it is harmless; else a new one. */
 function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
   if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
-  const parent = request.headers['traceparent'];
-  return (typeof parent === 'string' && TRACEPARENT.exec(parent)?.[1]) || randomUUID();
+  return parentSpan(request)?.traceId ?? randomUUID();
 }
 
-/** URLs that can't be read, or with names beyond the limit. No hook has seen them, and Fastify would repeat them in its message. */
-function refuseUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  const described = describeError(error);
-  const detail = described.status === 414 ? 'A part of the URL is too long.' : 'The URL is not valid.';
-  void reply.header('X-Request-Id', request.id);
-  sendProblem(request, reply, { ...described, detail });
+function parentSpan(request: IncomingMessage): { traceId: string; spanId: string } | undefined {
+  const header = request.headers['traceparent'];
+  const [, traceId, spanId] = (typeof header === 'string' && TRACEPARENT.exec(header)) || [];
+  return traceId && spanId ? { traceId, spanId } : undefined;
+}
+
+/** Tracing below the framework knows no routes. */
+function nameSpan(request: FastifyRequest): void {
+  const route = request.routeOptions.url;
+  if (route) trace.getActiveSpan()?.updateName(`${request.method} ${route}`).setAttribute('http.route', route);
 }
 
 /** Bytes that are no HTTP request, or headers beyond the limit. */

@@ -3,7 +3,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { Conflict } from '#core';
 import { ADMIN_ROLE_ID } from '../roles/role.entity.js';
 
-const LOCK = 7_341_002;
+const LOCK = 7_341_005;
 
 /** Keeps at least one enabled user who holds `admin` on everything. */
 @Injectable()
