@@ -28,6 +28,7 @@ export class PropertyWorld {
   /** A few things of every kind, two users to ask as, and the ids of what is there already. */
   async create(metricsUrl: string, lists: string[]): Promise<void> {
     await this.signInKeeper();
+    for (const field of ['password', 'currentPassword']) this.keep(field, PASSWORD);
     await this.renew('admin');
     await this.renew('viewer');
     const admin = this.tokens.get('admin') as string;
@@ -83,6 +84,7 @@ export class PropertyWorld {
   /** After a request that may have ended the session of its actor, disabled or removed them: they get another one. */
   async restore({ actor }: RequestPlan, { method }: Operation, { status }: RawAnswer): Promise<void> {
     if (method !== 'GET' && status < 300) this.suspects.add('admin').add('viewer');
+    if (status === 401) this.suspects.add(actor);
     if (actor === 'nobody' || !this.suspects.has(actor)) return;
     this.suspects.delete(actor);
     const me = await this.ask({ method: 'GET', path: '/api/me', headers: bearer(this.tokens.get(actor) as string) });
@@ -111,7 +113,7 @@ export class PropertyWorld {
   }
 
   private async signIn(username: string, password: string): Promise<string> {
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', 'x-forwarded-for': this.nextAddress() };
     const answer = await this.ask({ method: 'POST', path: '/api/login', headers, body: JSON.stringify({ username, password }) });
     if (answer.status !== 200) throw new Error(`sign-in of ${username} was answered ${answer.status}: ${answer.text}`);
     return (jsonOf(answer) as { token: string }).token;

@@ -120,7 +120,7 @@ function texts({ example, format, minLength = 0, maxLength = 60 }: Schema, name:
   if (format === 'uuid') return fc.oneof({ weight: 4, arbitrary: remembered(name) }, fc.uuid());
   const choices: fc.WeightedArbitrary<unknown>[] = [
     { weight: 3, arbitrary: fc.stringMatching(/^[a-z][a-z0-9]{11,14}$/) },
-    { weight: 2, arbitrary: remembered(name, 'nothing') },
+    { weight: 5, arbitrary: remembered(name, 'nothing') },
     { weight: 1, arbitrary: fc.string({ unit: 'grapheme', minLength, maxLength: Math.min(maxLength, 60) }) },
     { weight: 1, arbitrary: fc.constantFrom('x'.repeat(maxLength), 'x'.repeat(minLength)) },
   ];

@@ -7,7 +7,7 @@ import { BadRequestException, Logger } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { trace } from '@opentelemetry/api';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
-import { type AppConfig, describeError, Metrics, runInContext, sendProblem } from '#core';
+import { type AppConfig, describeError, Metrics, redactText, redactTokens, runInContext, sendProblem } from '#core';
 
 /** Bodies of ordinary JSON requests; routes that take more say so. */
 const BODY_LIMIT = 1024 * 1024;
@@ -83,7 +83,9 @@ function addContext(server: FastifyInstance): void {
     request.einfra = {
       requestId: request.id,
       address: request.ip,
-      userAgent: request.headers['user-agent']?.slice(0, 256) ?? null,
+      get userAgent() {
+        return userAgentOf(request, this.secrets);
+      },
       method: request.method,
       parentSpan: parentSpan(request.raw),
       audit: {},
@@ -132,13 +134,21 @@ function addJsonParser(server: FastifyInstance): void {
   });
 }
 
+const MAX_USER_AGENT = 256;
+
+/** What the caller says it is, without secrets of the request: command lines end up there. */
+function userAgentOf({ headers }: FastifyRequest, secrets: Set<string>): string | null {
+  const text = headers['user-agent']?.slice(0, 2 * MAX_USER_AGENT);
+  return text === undefined ? null : redactTokens(redactText(text, secrets)).slice(0, MAX_USER_AGENT);
+}
+
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}$/;
 
 /** The caller's own request id or trace id, when it is harmless; else a new one. */
 function requestId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'];
-  if (typeof given === 'string' && REQUEST_ID.test(given)) return given;
+  if (typeof given === 'string' && REQUEST_ID.test(given) && redactTokens(given) === given) return given;
   return parentSpan(request)?.traceId ?? randomUUID();
 }
 
@@ -152,6 +162,14 @@ function parentSpan(request: IncomingMessage): { traceId: string; spanId: string
 function nameSpan(request: FastifyRequest): void {
   const route = request.routeOptions.url;
   if (route) trace.getActiveSpan()?.updateName(`${request.method} ${route}`).setAttribute('http.route', route);
+}
+
+/** URLs that can't be read, or with names beyond the limit. No hook has seen them, and Fastify would repeat them in its message. */
+function refuseUrl(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  const described = describeError(error);
+  const detail = described.status === 414 ? 'A part of the URL is too long.' : 'The URL is not valid.';
+  void reply.header('X-Request-Id', request.id);
+  sendProblem(request, reply, { ...described, detail });
 }
 
 /** Bytes that are no HTTP request, or headers beyond the limit. */

@@ -1,4 +1,5 @@
 import { ConsoleLogger, Injectable } from '@nestjs/common';
+import { trace } from '@opentelemetry/api';
 import { Logger, type Params } from 'nestjs-pino';
 import { destination } from 'pino';
 import { type AppConfig, currentContext } from '#core';
@@ -18,7 +19,10 @@ export class AppLogger extends Logger {
   }
 }
 
-/** JSON logs with request id and user id on every line that belongs to a request. Access lines come from `http-server.ts`. */
+/**
+ * JSON logs with request id, user id and trace on every line that belongs to a request. Access lines come from `http-server.ts`.
+ * Without tracing of our own, trace and span are those that the caller named.
+ */
 export function loggerOptions(config: AppConfig): Params {
   return {
     pinoHttp: {
@@ -29,7 +33,8 @@ export function loggerOptions(config: AppConfig): Params {
       autoLogging: false,
       mixin: () => {
         const context = currentContext();
-        return context ? { requestId: context.requestId, userId: context.caller?.userId } : {};
+        const { traceId, spanId } = trace.getActiveSpan()?.spanContext() ?? context?.parentSpan ?? {};
+        return { requestId: context?.requestId, userId: context?.caller?.userId, traceId, spanId };
       },
       redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
     },

@@ -81,9 +81,11 @@ function complete(operation: Operation, method: string, path: string): void {
   const permission = operation['x-permission'];
   if (permission)
     operation.description = [operation.description, `Needs \`${permission}\`.`].filter(Boolean).join('\n\n');
-  for (const [status, response] of Object.entries(operation.responses)) response.description ||= SUCCESS[status] ?? status;
+  for (const [status, response] of Object.entries(operation.responses))
+    response.description ||= SUCCESS[status] ?? status;
   if (method === 'post' && isSignedIn(operation)) operation.parameters?.push(IDEMPOTENCY_KEY);
-  for (const status of problemsOf(operation, method, path)) operation.responses[status] ??= { description: PROBLEMS[status] };
+  for (const status of problemsOf(operation, method, path))
+    operation.responses[status] ??= { description: PROBLEMS[status] };
   for (const [status, response] of Object.entries(operation.responses)) {
     if (Number(status) >= 400)
       response.content ??= { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
@@ -94,7 +96,8 @@ const IDEMPOTENCY_KEY = {
   name: 'Idempotency-Key',
   in: 'header',
   required: false,
-  description: 'A second request with the same key and body within a day gets the answer of the first and does nothing.',
+  description:
+    'A second request with the same key and body within a day gets the answer of the first and does nothing.',
   schema: { type: 'string', maxLength: 255 },
 };
 
@@ -111,7 +114,8 @@ function problemsOf(operation: Operation, method: string, path: string): string[
   if (path.includes('{')) statuses.push('404', '414');
   if (method !== 'get') statuses.push('409', '415');
   if (operation.requestBody) statuses.push('413');
-  if (operation.parameters?.some((parameter) => (parameter as { name?: string }).name === 'If-Match')) statuses.push('412');
+  if (operation.parameters?.some((parameter) => (parameter as { name?: string }).name === 'If-Match'))
+    statuses.push('412');
   return statuses;
 }
 

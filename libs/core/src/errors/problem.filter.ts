@@ -1,5 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Logger } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { redactTokens } from '../secrets/redact.js';
 import { describeError, type Described, type Problem } from './problem.js';
 
 /** Turns everything that is thrown into a problem document. */
@@ -48,5 +49,6 @@ export function sendProblem(request: FastifyRequest, reply: FastifyReply, descri
   void reply
     .status(status)
     .header('Content-Type', 'application/problem+json; charset=utf-8')
-    .send(JSON.stringify(problem));
+    // the path, and names of fields that are wrong, are repeated
+    .send(redactTokens(JSON.stringify(problem)));
 }

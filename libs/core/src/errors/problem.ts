@@ -1,4 +1,4 @@
-import { HttpException } from '@nestjs/common';
+import { HttpException, NotFoundException } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
 import { Conflict, DatabaseUnavailable, ProblemError, type InputError } from './errors.js';
 
@@ -50,6 +50,8 @@ export function describeError(error: unknown): Described {
     const { status, code, title, message, retryAfterSeconds, errors, extra } = known;
     return { status, code, title, detail: message, retryAfterSeconds, errors, extra };
   }
+  // the router's own message repeats the address with its query
+  if (known instanceof NotFoundException) return fromStatus(404, 'There is nothing at this path, or not with this method.');
   if (known instanceof HttpException) return fromStatus(known.getStatus(), known.message);
   const status = (known as { statusCode?: unknown } | null)?.statusCode;
   // Fastify's own errors (body too large, invalid JSON, bad content type) carry a statusCode and a message of its own making.

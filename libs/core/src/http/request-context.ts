@@ -10,6 +10,8 @@ export interface RequestContext {
   readonly address: string;
   readonly userAgent: string | null;
   readonly method: string;
+  /** Trace and span that the caller named in `traceparent`. */
+  readonly parentSpan?: { traceId: string; spanId: string };
   /** Set by authentication. */
   caller?: Caller;
   /** The grant that the guard found; recorded in the audit log. */

@@ -11,6 +11,7 @@ import { type InputError, ValidationFailed } from '../errors/errors.js';
 const MAX_DEPTH = 32;
 /** Longer lists and objects too: what is checked member by member takes seconds for the tens of thousands that fit into a body. */
 const MAX_MEMBERS = 1_000;
+const MAX_VALUES = 20_000;
 
 /** Checks bodies, queries and parameters against their classes; unknown fields are mistakes. Each mistake has a JSON pointer. */
 @Injectable()
@@ -71,6 +72,7 @@ function shorten(rule: string, message: string, property: string): string {
 function refuseUnreadable(value: unknown, type: ArgumentMetadata['type']): void {
   const prefix = prefixOf(type);
   const stack: { value: unknown; pointer: string; depth: number }[] = [{ value, pointer: '', depth: 0 }];
+  let values = 0;
   for (let next = stack.pop(); next; next = stack.pop()) {
     const { value: current, pointer, depth } = next;
     const at = prefix + pointer;
@@ -80,6 +82,8 @@ function refuseUnreadable(value: unknown, type: ArgumentMetadata['type']): void 
     if (typeof current !== 'object' || current === null || Buffer.isBuffer(current)) continue;
     const members = Object.entries(current);
     if (members.length > MAX_MEMBERS) throw ValidationFailed.at(at, `has more than ${MAX_MEMBERS} members`);
+    if ((values += members.length) > MAX_VALUES)
+      throw ValidationFailed.at(prefix, `holds more than ${MAX_VALUES} values`);
     for (const [key, member] of members) {
       if (unreadable(key) || key === '__proto__') throw ValidationFailed.at(at, 'has a field name that is not allowed');
       stack.push({ value: member, pointer: pointer ? `${pointer}/${key}` : key, depth: depth + 1 });

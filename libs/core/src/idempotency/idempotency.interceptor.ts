@@ -1,9 +1,10 @@
-import { createHash } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { catchError, concatMap, from, type Observable, of } from 'rxjs';
 import { Conflict, ValidationFailed } from '../errors/errors.js';
 import { requireContext } from '../http/request-context.js';
+import { KeyStore } from '../secrets/key-store.js';
 import { type IdempotencyId, IdempotencyStore, type KeptAnswer } from './idempotency-store.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
@@ -16,7 +17,10 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
 export class IdempotencyInterceptor implements NestInterceptor {
   private readonly logger = new Logger('Idempotency');
 
-  constructor(private readonly store: IdempotencyStore) {}
+  constructor(
+    private readonly store: IdempotencyStore,
+    private readonly keys: KeyStore,
+  ) {}
 
   intercept(context: ExecutionContext, next: CallHandler): Observable<unknown> {
     const request = context.switchToHttp().getRequest<FastifyRequest>();
@@ -27,7 +31,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
       throw ValidationFailed.at('/Idempotency-Key', 'must be 1 to 255 visible ASCII characters');
     const id = { userId, route: request.url.split('?', 1)[0] ?? '', key };
     const reply = context.switchToHttp().getResponse<FastifyReply>();
-    return from(this.store.claim(id, digestOf(request))).pipe(
+    return from(this.store.claim(id, this.digestOf(request))).pipe(
       concatMap((claim) => {
         if (claim.state === 'taken') return this.runOnce(id, reply, next);
         if (claim.state === 'answered') return of(replay(claim.answer, reply));
@@ -38,6 +42,13 @@ export class IdempotencyInterceptor implements NestInterceptor {
         );
       }),
     );
+  }
+
+  /** With a key: a body can hold a password, which a plain digest would let anybody guess who reads the database. */
+  private digestOf({ url, body }: FastifyRequest): Buffer {
+    return createHmac('sha256', this.keys.current('idempotency').key)
+      .update(JSON.stringify([url, body ?? null]))
+      .digest();
   }
 
   private runOnce(id: IdempotencyId, reply: FastifyReply, next: CallHandler): Observable<unknown> {
@@ -57,12 +68,6 @@ export class IdempotencyInterceptor implements NestInterceptor {
       }),
     );
   }
-}
-
-function digestOf(request: FastifyRequest): Buffer {
-  return createHash('sha256')
-    .update(JSON.stringify([request.url, request.body ?? null]))
-    .digest();
 }
 
 function kept(body: unknown, reply: FastifyReply): KeptAnswer {

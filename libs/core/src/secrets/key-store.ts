@@ -12,7 +12,7 @@ const KEYS_LOCK = 7_341_002;
 const OVERLAP_SECONDS = 2 * 3_600;
 
 /** What a generated key is for. */
-export type KeyPurpose = 'jwt' | 'audit';
+export type KeyPurpose = 'jwt' | 'audit' | 'idempotency';
 
 /** A key made by EINFRA, kept encrypted in the database. */
 export interface StoredKey {
@@ -49,7 +49,7 @@ export class KeyStore {
     await dataSource.transaction(async (manager) => {
       await manager.query('SELECT pg_advisory_xact_lock($1)', [KEYS_LOCK]);
       await store.checkEncryptionKeys(manager);
-      for (const purpose of ['jwt', 'audit'] as const) await store.makeMissing(manager, purpose);
+      for (const purpose of ['jwt', 'audit', 'idempotency'] as const) await store.makeMissing(manager, purpose);
       await store.load(manager);
     });
     return store;
