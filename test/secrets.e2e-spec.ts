@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PGlite } from '@electric-sql/pglite';
 import { type BuiltApp, startBuiltApp } from './support/built-app.js';
-import { CANARY, leaks, type Output, SecretScenario } from './support/secret-scenario.js';
+import { OtlpReceiver } from './support/otlp-receiver.js';
+import { SecretScenario } from './support/secret-scenario.js';
+import { CANARY, leaks, type Output } from './support/secret-search.js';
 
 const ADMIN_PASSWORD = 'Planted-password-of-the-administrator';
 
@@ -35,18 +37,24 @@ function files(directory: string): Output[] {
 
 describe('secrets in requests', () => {
   let app: BuiltApp;
+  let receiver: OtlpReceiver;
   let scenario: SecretScenario;
   let rows: string;
 
   beforeAll(async () => {
-    app = await startBuiltApp({ ADMIN_PASSWORD, LOG_LEVEL: 'trace', UPSTREAM_TIMEOUT: '1' });
+    receiver = await OtlpReceiver.start();
+    const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' };
+    app = await startBuiltApp({ ADMIN_PASSWORD, LOG_LEVEL: 'trace', UPSTREAM_TIMEOUT: '1', ...traced });
     scenario = new SecretScenario(app.address, ADMIN_PASSWORD);
     await scenario.play();
     await app.stop();
     rows = await dump(app.dataDir);
   }, 60_000);
 
-  afterAll(() => app.remove());
+  afterAll(() => {
+    receiver.stop();
+    return app.remove();
+  });
 
   it('are in no answer but the one that hands them out', () => {
     expect(scenario.secrets.length).toBeGreaterThan(30);
@@ -56,6 +64,11 @@ describe('secrets in requests', () => {
   it('are not in the log', () => {
     expect(app.output()).toMatch(/"method":"POST","route":"\/api\/login"/);
     expect(leaks(scenario.secrets, [{ name: 'the log', content: app.output() }])).toEqual([]);
+  });
+
+  it('are not in the traces', () => {
+    expect(receiver.spans.map(({ name }) => name)).toContain('POST /api/login');
+    expect(leaks(scenario.secrets, [{ name: 'the traces', content: receiver.text }])).toEqual([]);
   });
 
   it('are not in the database, neither its rows nor its files', () => {
@@ -86,7 +99,10 @@ describe('secrets in requests', () => {
     );
     expect(leaks(canary, [{ name: 'the rows', content: rows }])).toHaveLength(1);
     expect(leaks(canary, files(app.dataDir))).not.toEqual([]);
-    for (const form of [CANARY.toUpperCase(), ...['', 'a', 'ab'].map((before) => Buffer.from(`${before}${CANARY}!`).toString('base64'))])
+    for (const form of [
+      CANARY.toUpperCase(),
+      ...['', 'a', 'ab'].map((before) => Buffer.from(`${before}${CANARY}!`).toString('base64')),
+    ])
       expect(leaks(canary, [{ name: form, content: form }])).toHaveLength(1);
   });
 });

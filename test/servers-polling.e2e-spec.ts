@@ -5,6 +5,8 @@ import { type AppConfig, Instance, loadConfig, Metrics, OutboundGuard, OutboundH
 import { openDataSource } from '../apps/api/src/database/data-source.js';
 import { SamplePartitions } from '../libs/servers/src/metrics/sample-partitions.js';
 import { NodeExporterClient } from '../libs/servers/src/node-exporter.client.js';
+import { memoryCache } from '../libs/core/src/cache/cache-store.client.js';
+import { TaggedCache } from '../libs/core/src/cache/tagged-cache.js';
 import { Poller } from '../libs/servers/src/polling/poller.js';
 import { PollStore } from '../libs/servers/src/polling/poll-store.js';
 import { type NodeExporterMode, type NodeExporterStub, startNodeExporter } from './stubs/node-exporter.js';
@@ -42,6 +44,7 @@ function startPoller(): { poller: Poller; instance: Instance } {
     new NodeExporterClient(http),
     new SamplePartitions(source, config),
     instance,
+    new TaggedCache(memoryCache(), 5),
     config,
   );
   pollers.push(poller);

@@ -1,3 +1,3 @@
 import { anySeed, describeProperties } from '../support/property-suite.js';
 
-describeProperties({ runs: 1_000, seed: anySeed(), timeoutMs: 3_600_000 });
+describeProperties({ runs: 1_000, seed: anySeed() });

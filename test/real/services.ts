@@ -154,7 +154,14 @@ class Program {
     const pid = this.child?.pid;
     if (pid === undefined || this.ended) return;
     process.kill(pid, signal);
-    for (const child of childrenOf(pid)) process.kill(child, signal);
+    for (const child of childrenOf(pid)) {
+      try {
+        process.kill(child, signal);
+      } catch (error) {
+        // it has ended in the meantime
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    }
   }
 
   asService(url: string, directory: string): Service {

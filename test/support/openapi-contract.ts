@@ -87,7 +87,8 @@ export class Contract {
     const documented = operation.responses[answer.status];
     const wrong = mistakes(answer);
     if (!documented) return [...wrong, `status ${answer.status} is not documented`];
-    if (answer.status >= 400) return [...wrong, ...this.problemMistakes(answer), ...this.bodyMistakes(operation, answer)];
+    if (answer.status >= 400)
+      return [...wrong, ...this.problemMistakes(answer), ...this.bodyMistakes(operation, answer)];
     if (answer.status === 201 && !answer.headers.location) wrong.push('201 without Location');
     return [...wrong, ...this.bodyMistakes(operation, answer)];
   }
@@ -123,11 +124,15 @@ export class Contract {
   private check(key: string, schema: Schema, value: unknown): string[] {
     let validate = this.compiled.get(key);
     if (!validate) {
-      validate = this.ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"document#/components')) as object);
+      validate = this.ajv.compile(
+        JSON.parse(JSON.stringify(schema).replaceAll('"#/components', '"document#/components')) as object,
+      );
       this.compiled.set(key, validate);
     }
     if (validate(value)) return [];
-    return (validate.errors ?? []).map(({ instancePath, message, params }) => `body${instancePath} ${message} ${JSON.stringify(params)}`);
+    return (validate.errors ?? []).map(
+      ({ instancePath, message, params }) => `body${instancePath} ${message} ${JSON.stringify(params)}`,
+    );
   }
 }
 
@@ -147,6 +152,7 @@ function closed<T>(schema: T, name = ''): T {
   if (Array.isArray(schema)) return schema.map((member) => closed(member as unknown)) as T;
   const copy = Object.fromEntries(Object.entries(schema).map(([key, member]) => [key, closed(member as unknown, key)]));
   const isObject = typeof copy['properties'] === 'object' && copy['type'] !== undefined;
-  if (isObject && name !== 'Problem' && copy['additionalProperties'] === undefined) copy['additionalProperties'] = false;
+  if (isObject && name !== 'Problem' && copy['additionalProperties'] === undefined)
+    copy['additionalProperties'] = false;
   return copy as T;
 }

@@ -4,14 +4,13 @@ import { startNodeExporter, type NodeExporterStub } from '../stubs/node-exporter
 import { type BuiltApp, startBuiltApp } from './built-app.js';
 import { Contract, type OpenApiDocument, type Operation } from './openapi-contract.js';
 import { KEEPER_PASSWORD, PropertyWorld } from './property-world.js';
-import { jsonOf, type RawRequest } from './raw-http.js';
+import { jsonOf, type RawRequest, sendBytes } from './raw-http.js';
 import { requestFor, type RequestPlan } from './request-arbitrary.js';
 
 export interface PropertyOptions {
   /** Requests for each operation. */
   runs: number;
   seed: number;
-  timeoutMs: number;
 }
 
 /** How much of a failing request is worth printing. */
@@ -25,6 +24,7 @@ export function describeProperties(defaults: PropertyOptions): void {
   const runs = Number(process.env['PROPERTY_RUNS'] ?? defaults.runs);
   const seed = Number(process.env['PROPERTY_SEED'] ?? defaults.seed);
   const only = process.env['PROPERTY_ONLY'] ?? '';
+  const timeoutMs = 120_000 + runs * 3_000;
 
   describe(`the OpenAPI document, with ${runs} requests for each operation (PROPERTY_SEED=${seed})`, () => {
     let app: BuiltApp;
@@ -48,7 +48,10 @@ export function describeProperties(defaults: PropertyOptions): void {
       const document = await world.ask({ method: 'GET', path: '/api/openapi.json', headers: {} });
       contract = new Contract(jsonOf(document) as OpenApiDocument);
       const lists = contract.operations.filter(({ method, path }) => method === 'GET' && !path.includes('{'));
-      await world.create(stub.url, lists.map(({ path }) => path));
+      await world.create(
+        stub.url,
+        lists.map(({ path }) => path),
+      );
     }, 60_000);
 
     afterAll(async () => {
@@ -67,25 +70,49 @@ export function describeProperties(defaults: PropertyOptions): void {
         }
         expect(failures.join('\n\n')).toBe('');
       },
-      defaults.timeoutMs,
+      timeoutMs,
     );
 
     it('was met by requests that succeed, too', () => {
-      const never = contract.operations.filter(({ operationId }) => operationId.includes(only) && !successes.get(operationId));
+      const never = contract.operations.filter(
+        ({ operationId }) => operationId.includes(only) && !successes.get(operationId),
+      );
       expect(never.map(({ operationId }) => operationId)).toEqual([]);
     });
 
-    it('knows every way in: anything else is a problem document', async () => {
-      const property = fc.asyncProperty(strayRequest(contract), async (request) => {
-        const answer = await world.ask(request);
-        report(contract.violationsOutside(answer), request, answer.text);
-      });
-      await fc.assert(property, { seed, numRuns: runs * 5 });
-    }, defaults.timeoutMs);
+    it(
+      'knows every way in: anything else is a problem document',
+      async () => {
+        const property = fc.asyncProperty(strayRequest(contract), async (request) => {
+          const answer = await world.ask(request);
+          report(contract.violationsOutside(answer), request, answer.text);
+        });
+        await fc.assert(property, { seed, numRuns: runs * 5 });
+      },
+      timeoutMs,
+    );
+
+    it.each([
+      ['bytes that are no HTTP', '\x16\x03\x01\0\xff\r\n\r\n', 400],
+      ['a header name with a space', 'GET /api/me HTTP/1.1\r\nHo st: x\r\n\r\n', 400],
+      ['two lengths', 'POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 400],
+      [
+        'length and chunks',
+        'POST /api/login HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+        400,
+      ],
+      ['a header without an end', `GET /api/me HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}`, 431],
+    ])('answers %s with a problem', async (_, bytes, status) => {
+      const answer = await sendBytes(app.address, bytes);
+      expect(answer.status).toBe(status);
+      report(contract.violationsOutside(answer), { method: '', path: bytes, headers: {} }, answer.text);
+    });
 
     it('leaves the application as it should be', async () => {
       expect(app.ended()).toBeNull();
-      expect(jsonOf(await world.ask({ method: 'GET', path: '/health/ready', headers: {} }))).toMatchObject({ status: 'ok' });
+      expect(jsonOf(await world.ask({ method: 'GET', path: '/health/ready', headers: {} }))).toMatchObject({
+        status: 'ok',
+      });
       expect(await world.askKeeper('GET', '/api/audit/verify')).toMatchObject({ valid: true, firstInvalid: null });
       expect(app.output()).not.toMatch(/unexpected failure|uncaught|unhandled/i);
     }, 30_000);
@@ -102,10 +129,17 @@ export function describeProperties(defaults: PropertyOptions): void {
         report(contract.violations(operation, answer), request, answer.text);
       };
       const property = fc.asyncProperty(requestFor(contract, operation), check);
-      const details = await fc.check(property, { seed, numRuns: runs, interruptAfterTimeLimit: defaults.timeoutMs / 4 });
+      const details = await fc.check(property, {
+        seed,
+        numRuns: runs,
+        interruptAfterTimeLimit: timeoutMs / 4,
+      });
       if (!details.failed) return [];
-      const found = details.errorInstance instanceof Error ? details.errorInstance.message : String(details.errorInstance);
-      return [`${operation.operationId} (PROPERTY_SEED=${seed} PROPERTY_RUNS=${runs}, path ${details.counterexamplePath})\n${found}`];
+      const found =
+        details.errorInstance instanceof Error ? details.errorInstance.message : String(details.errorInstance);
+      return [
+        `${operation.operationId} (PROPERTY_SEED=${seed} PROPERTY_RUNS=${runs}, path ${details.counterexamplePath})\n${found}`,
+      ];
     }
   });
 }
@@ -116,7 +150,10 @@ function strayRequest({ operations }: Contract): fc.Arbitrary<RawRequest> {
   const id = '00000000-0000-4000-8000-000000000000';
   const documented = new Set(operations.map(({ method, path }) => `${method} ${path}`));
   const wrongMethod = fc
-    .tuple(fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'), fc.constantFrom(...paths))
+    .tuple(
+      fc.constantFrom('GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'PROPFIND', 'QUERY'),
+      fc.constantFrom(...paths),
+    )
     .filter(([method, path]) => !documented.has(`${method} ${path}`))
     .map(([method, path]) => ({ method, path: path.replace(/\{\w+\}/g, id) }));
   const wrongPath = fc
@@ -136,7 +173,10 @@ function report(violations: string[], request: RawRequest, answer: string): void
 
 function shown({ method, path, headers, body }: RawRequest): string {
   const { authorization, ...others } = headers;
-  const lines = [`${method} ${path}`, `headers ${JSON.stringify({ ...others, authorization: authorization?.slice(0, 20) })}`];
+  const lines = [
+    `${method} ${path}`,
+    `headers ${JSON.stringify({ ...others, authorization: authorization?.slice(0, 20) })}`,
+  ];
   if (body !== undefined) lines.push(`body ${JSON.stringify(String(body).slice(0, SHOWN))}`);
   return lines.map((line) => line.slice(0, SHOWN)).join('\n');
 }

@@ -38,25 +38,36 @@ export class PropertyWorld {
     }
     await this.make('/api/teams', { name: 'team' }, admin);
     await this.make('/api/roles', { name: 'role', permissions: ['servers:read'] }, admin);
-    const user = (await this.make('/api/users', { username: 'bystander', password: PASSWORD }, admin)) as { id: string };
+    const user = (await this.make('/api/users', { username: 'bystander', password: PASSWORD }, admin)) as {
+      id: string;
+    };
     const team = this.values.get('/api/teams')?.[0] as string;
     await this.make(`/api/teams/${team}/members`, { userId: user.id }, admin);
-    await this.make('/api/grants', { subject: { type: 'user', id: user.id }, role: 'role', scope: { type: 'all' } }, admin);
+    await this.make(
+      '/api/grants',
+      { subject: { type: 'user', id: user.id }, role: 'role', scope: { type: 'all' } },
+      admin,
+    );
     for (const path of lists) this.learn(path, await this.ask({ method: 'GET', path, headers: bearer(admin) }));
   }
 
   /** The request that a plan becomes now. */
   requestOf({ method, path }: Operation, plan: RequestPlan): RawRequest {
     const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => this.textOf(plan.path[name]));
-    const pairs = plan.query.flatMap(([name, value]) => [value].flat().map((one) => `${name}=${encode(this.textOf(one))}`));
+    const pairs = plan.query.flatMap(([name, value]) =>
+      [value].flat().map((one) => `${name}=${encode(this.textOf(one))}`),
+    );
     const query = [...pairs, plan.rawQuery].filter(Boolean).join('&');
     const headers: Record<string, string> = { 'x-forwarded-for': this.nextAddress() };
     const token = this.tokens.get(plan.actor);
-    if (plan.authorization !== undefined) headers['authorization'] = plan.authorization.replaceAll('{token}', token ?? '');
+    if (plan.authorization !== undefined)
+      headers['authorization'] = plan.authorization.replaceAll('{token}', token ?? '');
     else if (token !== undefined) Object.assign(headers, bearer(token));
     if (plan.body) headers['content-type'] = 'application/json';
     for (const [name, value] of Object.entries(plan.headers)) headers[name] = headerText(this.textOf(value));
-    const body = plan.body && ('raw' in plan.body ? plan.body.raw : JSON.stringify(this.fill(plan.body.json)));
+    const body =
+      plan.body &&
+      ('raw' in plan.body ? Buffer.from(plan.body.raw, 'latin1') : JSON.stringify(this.fill(plan.body.json)));
     return { method, path: filled + (query && `?${query}`), headers, body };
   }
 
@@ -88,8 +99,12 @@ export class PropertyWorld {
     if (actor === 'nobody' || !this.suspects.has(actor)) return;
     this.suspects.delete(actor);
     const me = await this.ask({ method: 'GET', path: '/api/me', headers: bearer(this.tokens.get(actor) as string) });
-    const roles = me.status === 200 ? (jsonOf(me) as { rights: { role: string; scope: { type: string } }[]; mustChangePassword: boolean }) : null;
-    const isWhole = roles?.rights.some(({ role, scope }) => role === actor && scope.type === 'all') && !roles.mustChangePassword;
+    const roles =
+      me.status === 200
+        ? (jsonOf(me) as { rights: { role: string; scope: { type: string } }[]; mustChangePassword: boolean })
+        : null;
+    const isWhole =
+      roles?.rights.some(({ role, scope }) => role === actor && scope.type === 'all') && !roles.mustChangePassword;
     if (!isWhole) await this.renew(actor);
   }
 
@@ -97,7 +112,8 @@ export class PropertyWorld {
     this.keeperToken = await this.signIn('admin', KEEPER_PASSWORD);
     const { id } = await this.askKeeper('GET', '/api/me');
     this.untouchable.add(id as string);
-    for (const grant of (await this.askKeeper('GET', `/api/grants?userId=${id}`)).items as { id: string }[]) this.untouchable.add(grant.id);
+    for (const grant of (await this.askKeeper('GET', `/api/grants?userId=${id}`)).items as { id: string }[])
+      this.untouchable.add(grant.id);
   }
 
   private async renew(actor: Actor): Promise<void> {
@@ -108,13 +124,22 @@ export class PropertyWorld {
     this.keep('/api/users', id);
     const headers = bearer(this.tokens.get(actor) as string);
     this.learn('/api/sessions', await this.ask({ method: 'GET', path: '/api/sessions', headers }));
-    const token = { name: username, permissions: ['servers:read'], expiresAt: new Date(Date.now() + 86_400_000).toISOString() };
+    const token = {
+      name: username,
+      permissions: ['servers:read'],
+      expiresAt: new Date(Date.now() + 86_400_000).toISOString(),
+    };
     await this.make('/api/tokens', token, this.tokens.get(actor) as string);
   }
 
   private async signIn(username: string, password: string): Promise<string> {
     const headers = { 'content-type': 'application/json', 'x-forwarded-for': this.nextAddress() };
-    const answer = await this.ask({ method: 'POST', path: '/api/login', headers, body: JSON.stringify({ username, password }) });
+    const answer = await this.ask({
+      method: 'POST',
+      path: '/api/login',
+      headers,
+      body: JSON.stringify({ username, password }),
+    });
     if (answer.status !== 200) throw new Error(`sign-in of ${username} was answered ${answer.status}: ${answer.text}`);
     return (jsonOf(answer) as { token: string }).token;
   }
@@ -157,7 +182,7 @@ export class PropertyWorld {
   private textOf(value: unknown): string {
     if (typeof value === 'string') return value;
     if (value instanceof Remembered) return this.recall(value);
-    return typeof value === 'object' ? JSON.stringify(this.fill(value)) : String(value);
+    return JSON.stringify(this.fill(value)) ?? 'undefined';
   }
 
   /** Sign-ins that fail are held back by address; the run is about other things. */

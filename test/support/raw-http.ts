@@ -1,4 +1,5 @@
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import { connect } from 'node:net';
 
 /** A request as it goes over the wire: the path is sent as it is, which `fetch` would tidy up. */
 export interface RawRequest {
@@ -26,22 +27,42 @@ export function sendRaw(
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const signal = AbortSignal.timeout(timeoutMs);
-    const sent = request({ hostname, port, method, path, headers: { ...length, ...headers }, agent, signal }, (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('error', reject);
-      answer.on('end', () =>
-        resolve({
-          status: answer.statusCode ?? 0,
-          headers: answer.headers,
-          text: Buffer.concat(chunks).toString(),
-          ms: performance.now() - started,
-        }),
-      );
-    });
+    const sent = request(
+      { hostname, port, method, path, headers: { ...length, ...headers }, agent, signal },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('error', reject);
+        answer.on('end', () =>
+          resolve({
+            status: answer.statusCode ?? 0,
+            headers: answer.headers,
+            text: Buffer.concat(chunks).toString(),
+            ms: performance.now() - started,
+          }),
+        );
+      },
+    );
     sent.on('error', reject);
     sent.end(body);
   });
+}
+
+/** Sends bytes (a character is one) that need not be a request, and reads until the connection is closed. */
+export async function sendBytes(address: string, bytes: string): Promise<RawAnswer> {
+  const { hostname, port } = new URL(address);
+  const started = performance.now();
+  const socket = connect(Number(port), hostname);
+  socket.setTimeout(5_000, () => socket.destroy(new Error('no answer')));
+  socket.write(bytes, 'latin1');
+  let received = '';
+  for await (const chunk of socket) received += String(chunk);
+  const [head = '', text = ''] = received.split('\r\n\r\n', 2);
+  const [first = '', ...lines] = head.split('\r\n');
+  const headers = Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+  );
+  return { status: Number(first.split(' ')[1]), headers, text, ms: performance.now() - started };
 }
 
 /** JSON of an answer; undefined when it has none. */

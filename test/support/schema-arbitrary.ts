@@ -59,7 +59,19 @@ export const ODD_TEXTS = [
   '9999-12-31T23:59:60Z',
 ];
 
-const ODD_NUMBERS = [0, -0, -1, 1.5, 1e21, -1e21, 1e308, Number.MAX_SAFE_INTEGER + 1, Number.MIN_VALUE, 2 ** 31, -(2 ** 63)];
+const ODD_NUMBERS = [
+  0,
+  -0,
+  -1,
+  1.5,
+  1e21,
+  -1e21,
+  1e308,
+  Number.MAX_SAFE_INTEGER + 1,
+  Number.MIN_VALUE,
+  2 ** 31,
+  -(2 ** 63),
+];
 
 function nested(depth: number): unknown {
   let value: unknown = 'deep';
@@ -84,7 +96,10 @@ export function valid(contract: Contract, schemaOrRef: Schema, name = ''): fc.Ar
   const variants = schema.anyOf ?? schema.oneOf;
   if (variants) return fc.oneof(...variants.map((variant) => valid(contract, variant, name)));
   const types = [schema.type ?? 'object'].flat();
-  const [first, ...others] = types.map((type) => ({ weight: type === 'null' ? 1 : 5, arbitrary: ofType(contract, schema, type, name) }));
+  const [first, ...others] = types.map((type) => ({
+    weight: type === 'null' ? 1 : 5,
+    arbitrary: ofType(contract, schema, type, name),
+  }));
   return others.length === 0 ? first!.arbitrary : fc.oneof(first!, ...others);
 }
 
@@ -162,7 +177,8 @@ export const mutation: fc.Arbitrary<Mutation> = fc.record({
 
 /** A changed copy. */
 export function mutate(value: unknown, { kind, at, value: odd }: Mutation): unknown {
-  if (typeof value !== 'object' || value === null || value instanceof Remembered) return kind === 'wrap' ? [value] : odd;
+  if (typeof value !== 'object' || value === null || value instanceof Remembered)
+    return kind === 'wrap' ? [value] : odd;
   const copy: any = Array.isArray(value) ? [...(value as unknown[])] : { ...value };
   const keys = Object.keys(value);
   const key = keys[at % Math.max(1, keys.length)];
@@ -176,4 +192,15 @@ export function mutate(value: unknown, { kind, at, value: odd }: Mutation): unkn
   return copy;
 }
 
-const ODD_NAMES = ['extra', '', 'toString', 'constructor', 'id', 'a\u0000b', '\ud800', 'x'.repeat(5_000), '$where', 'version'];
+const ODD_NAMES = [
+  'extra',
+  '',
+  'toString',
+  'constructor',
+  'id',
+  'a\u0000b',
+  '\ud800',
+  'x'.repeat(5_000),
+  '$where',
+  'version',
+];

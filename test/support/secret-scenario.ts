@@ -1,48 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { CANARY, type Output, type Secret } from './secret-search.js';
 import { type RawAnswer, jsonOf, type RawRequest, sendRaw } from './raw-http.js';
-
-/** A value that must not be found anywhere, and what it is. */
-export interface Secret {
-  name: string;
-  value: string;
-}
-
-/** Something that came out of the application. `handedOut` names the secrets that it is there to say. */
-export interface Output {
-  name: string;
-  content: string | Buffer;
-  handedOut?: string[];
-}
-
-/** Not a secret: what proves that the search finds things. */
-export const CANARY = `canary-${randomBytes(8).toString('hex')}`;
-
-/** Secrets that are found in an output though it must not hold them: as they are, whatever their case, in hexadecimal, in Base64. */
-export function leaks(secrets: Secret[], outputs: Output[]): string[] {
-  return outputs.flatMap(({ name, content, handedOut = [] }) => {
-    const text = Buffer.isBuffer(content) ? content.toString('latin1') : content;
-    const lower = text.toLowerCase();
-    // access tokens that a session gets within a second are the same
-    const said = new Set(secrets.filter((secret) => handedOut.includes(secret.name)).map(({ value }) => value));
-    return secrets
-      .filter(({ value }) => !said.has(value))
-      .filter(({ value }) => plainForms(value).some((form) => lower.includes(form)) || base64Forms(value).some((form) => text.includes(form)))
-      .map((secret) => `${secret.name} in ${name}`);
-  });
-}
-
-function plainForms(value: string): string[] {
-  return [value.toLowerCase(), Buffer.from(value).toString('hex')];
-}
-
-/** At each of the three places in which a text can begin in Base64; what its neighbours decide is left out. */
-function base64Forms(value: string): string[] {
-  return [0, 1, 2].flatMap((shift) => {
-    const encoded = Buffer.concat([Buffer.alloc(shift), Buffer.from(value)]).toString('base64');
-    const inner = encoded.slice(shift === 0 ? 0 : 4, encoded.length - 4);
-    return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')];
-  });
-}
 
 /** Puts secrets where they belong and where they don't, and gathers what is answered. */
 export class SecretScenario {
@@ -81,7 +39,8 @@ export class SecretScenario {
   }
 
   private async signInWrongly(): Promise<void> {
-    const login = (body: unknown, more: Partial<RawRequest> = {}): Promise<RawAnswer> => this.post('/api/login', body, more);
+    const login = (body: unknown, more: Partial<RawRequest> = {}): Promise<RawAnswer> =>
+      this.post('/api/login', body, more);
     await login({ username: 'admin', password: this.password('a wrong password') });
     await login({ username: 'nobody', password: this.password('a password of nobody') });
     await login({ username: 'admin', password: [this.password('a password in a list')] });
@@ -99,16 +58,43 @@ export class SecretScenario {
   }
 
   private async managePeople(token: string): Promise<void> {
-    const [first, second] = [this.password('the password of a new user'), this.password('a password that was reset')];
+    const first = this.password('the password of a new user');
+    // without what can't be in a header: it is also put there
+    const second = this.password('a password that was reset').slice(3);
     const idempotent = { headers: { 'idempotency-key': 'new-user' } };
-    const made = await this.post('/api/users', { username: 'robin', password: first, mustChangePassword: true }, idempotent, token);
+    const made = await this.post(
+      '/api/users',
+      { username: 'robin', password: first, mustChangePassword: true },
+      idempotent,
+      token,
+    );
     await this.post('/api/users', { username: 'robin', password: first, mustChangePassword: true }, idempotent, token);
-    await this.post('/api/users', { username: 'robin', password: this.password('another password for the same key') }, idempotent, token);
-    await this.post('/api/users', { username: 'x', password: this.password('the password of an invalid user'), email: '@' }, {}, token);
-    await this.post('/api/users', { username: 'robin', password: this.password('the password of a taken name') }, {}, token);
+    await this.post(
+      '/api/users',
+      { username: 'robin', password: this.password('another password for the same key') },
+      idempotent,
+      token,
+    );
+    await this.post(
+      '/api/users',
+      { username: 'x', password: this.password('the password of an invalid user'), email: '@' },
+      {},
+      token,
+    );
+    await this.post(
+      '/api/users',
+      { username: 'robin', password: this.password('the password of a taken name') },
+      {},
+      token,
+    );
     const { id } = jsonOf(made) as { id: string };
-    await this.ask({ method: 'PATCH', path: `/api/users/${id}`, headers: json(token), body: JSON.stringify({ password: second }) });
-    const robin = await this.signIn('robin', second, { 'user-agent': `login.sh robin ${second.slice(3)}` });
+    await this.ask({
+      method: 'PATCH',
+      path: `/api/users/${id}`,
+      headers: json(token),
+      body: JSON.stringify({ password: second }),
+    });
+    const robin = await this.signIn('robin', second, { 'user-agent': `login.sh robin ${second}` });
     const [wrong, next] = [this.password('a wrong current password'), this.password('a password chosen anew')];
     await this.post('/api/me/password', { currentPassword: wrong, newPassword: next }, {}, robin.token);
     await this.post('/api/me/password', { currentPassword: second, newPassword: next, old: second }, {}, robin.token);
@@ -122,7 +108,9 @@ export class SecretScenario {
     await this.post('/api/token/refresh', { refreshToken: next.refreshToken.slice(0, -2) });
     await this.post('/api/token/refresh', { refreshToken: `${next.refreshToken}${'x'.repeat(5_000)}` });
     await this.post('/api/token/refresh', { token: next.refreshToken });
-    await this.post('/api/token/refresh', { refreshToken: next.refreshToken }, { mayHandOut: true }).then((last) => this.noteTokens(last, 'of a second refresh'));
+    await this.post('/api/token/refresh', { refreshToken: next.refreshToken }, { mayHandOut: true }).then((last) =>
+      this.noteTokens(last, 'of a second refresh'),
+    );
     await this.post('/api/token/refresh', { refreshToken });
   }
 
@@ -137,11 +125,28 @@ export class SecretScenario {
     await this.post('/api/tokens', body, idempotent, admin.token);
     await this.get('/api/servers', token);
     await this.get('/api/users', token);
-    await this.post('/api/servers', { name: 'from-a-script' }, { headers: { 'user-agent': `curl ${token}`, 'x-request-id': token } }, token);
+    await this.post(
+      '/api/servers',
+      { name: 'from-a-script' },
+      { headers: { 'user-agent': `curl ${token}`, 'x-request-id': token } },
+      token,
+    );
     await this.post('/api/servers', { name: 'from-a-script', [token]: 1 }, {}, token);
-    for (const headers of [{ cookie: `token=${token}` }, { 'x-api-key': token }, { authorization: token }, { authorization: `Token ${token}` }])
-      await this.ask({ method: 'GET', path: '/api/me', headers });
-    for (const path of [`/api/me?token=${token}`, `/api/servers?access_token=${token}`, `/api/tokens/${token}`, `/${token}`, `/api/${token}%`])
+    const places: [header: string, value: string][] = [
+      ['cookie', `token=${token}`],
+      ['x-api-key', token],
+      ['authorization', token],
+      ['authorization', `Token ${token}`],
+    ];
+    for (const [header, value] of places)
+      await this.ask({ method: 'GET', path: '/api/me', headers: { [header]: value } });
+    for (const path of [
+      `/api/me?token=${token}`,
+      `/api/servers?access_token=${token}`,
+      `/api/tokens/${token}`,
+      `/${token}`,
+      `/api/${token}%`,
+    ])
       await this.get(path, admin.token);
     await this.ask({ method: 'DELETE', path: `/api/tokens/${id}`, headers: json(admin.token) });
     await this.get('/api/servers', token);
@@ -155,9 +160,24 @@ export class SecretScenario {
     await this.post('/api/servers', { name: 'plain', description: CANARY, source: { type: 'none' } }, {}, token);
     await this.post('/api/servers', named('a', { url: at('a password in the URL of a server') }), {}, token);
     await this.post('/api/servers/test', named('b', { url: at('a password in the URL of a test') }), {}, token);
-    await this.post('/api/servers', named('c', { url, password: this.password('the password of a source') }), {}, token);
-    await this.post('/api/servers', { name: 'd', credentials: { token: this.password('the token of a server') } }, {}, token);
-    await this.post('/api/servers', { name: 'e', source: { type: `x${this.password('a kind of source')}` } }, {}, token);
+    await this.post(
+      '/api/servers',
+      named('c', { url, password: this.password('the password of a source') }),
+      {},
+      token,
+    );
+    await this.post(
+      '/api/servers',
+      { name: 'd', credentials: { token: this.password('the token of a server') } },
+      {},
+      token,
+    );
+    await this.post(
+      '/api/servers',
+      { name: 'e', source: { type: `x${this.password('a kind of source')}` } },
+      {},
+      token,
+    );
   }
 
   private async misplace(token: string): Promise<void> {
@@ -174,8 +194,17 @@ export class SecretScenario {
   }
 
   private async readEverything(token: string): Promise<void> {
-    const lists = ['users', 'sessions', 'tokens', 'servers', 'grants', 'roles', 'teams', 'audit?limit=100'].map((list) => `/api/${list}`);
-    for (const path of [...lists, '/api/me', '/api/audit/export', '/api/audit/export?format=csv', '/metrics', '/api/openapi.json'])
+    const lists = ['users', 'sessions', 'tokens', 'servers', 'grants', 'roles', 'teams', 'audit?limit=100'].map(
+      (list) => `/api/${list}`,
+    );
+    for (const path of [
+      ...lists,
+      '/api/me',
+      '/api/audit/export',
+      '/api/audit/export?format=csv',
+      '/metrics',
+      '/api/openapi.json',
+    ])
       await this.get(path, token);
   }
 
@@ -184,7 +213,11 @@ export class SecretScenario {
     return (await this.signIn('admin', this.adminPassword)).token;
   }
 
-  private async signIn(username: string, password: string, headers: Record<string, string> = {}): Promise<{ token: string; refreshToken: string }> {
+  private async signIn(
+    username: string,
+    password: string,
+    headers: Record<string, string> = {},
+  ): Promise<{ token: string; refreshToken: string }> {
     const answer = await this.post('/api/login', { username, password }, { headers, mayHandOut: true });
     if (answer.status !== 200) throw new Error(`${username} was not signed in: ${answer.text}`);
     return this.noteTokens(answer, `of ${username}’s sign-in ${this.outputs.length}`);
@@ -210,7 +243,12 @@ export class SecretScenario {
     return this.ask({ method: 'GET', path, headers: { authorization: `Bearer ${token}` } }, handedOut);
   }
 
-  private post(path: string, body: unknown, more: Partial<RawRequest> & { mayHandOut?: boolean } = {}, token?: string): Promise<RawAnswer> {
+  private post(
+    path: string,
+    body: unknown,
+    more: Partial<RawRequest> & { mayHandOut?: boolean } = {},
+    token?: string,
+  ): Promise<RawAnswer> {
     const { mayHandOut: _, headers, ...others } = more;
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     return this.ask({ method: 'POST', path, headers: { ...json(token), ...headers }, body: text, ...others });
@@ -218,9 +256,14 @@ export class SecretScenario {
 
   private async ask(request: RawRequest, handedOut?: string[]): Promise<RawAnswer> {
     const answer = await sendRaw(this.address, request);
-    if (request.body) this.guessable.push(String(request.body), `[${JSON.stringify(request.path)},${String(request.body)}]`);
+    if (request.body)
+      this.guessable.push(String(request.body), `[${JSON.stringify(request.path)},${String(request.body)}]`);
     const content = `${answer.status} ${JSON.stringify(answer.headers)}\n${answer.text}`;
-    this.outputs.push({ name: `the answer ${answer.status} to ${request.method} ${request.path.slice(0, 40)}`, content, handedOut });
+    this.outputs.push({
+      name: `the answer ${answer.status} to ${request.method} ${request.path.slice(0, 40)}`,
+      content,
+      handedOut,
+    });
     return answer;
   }
 }

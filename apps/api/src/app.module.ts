@@ -48,8 +48,9 @@ export class AppModule {
         { provide: APP_INTERCEPTOR, useExisting: ResponseHeadersInterceptor },
         { provide: APP_INTERCEPTOR, useExisting: IdempotencyInterceptor },
         { provide: APP_INTERCEPTOR, useExisting: AuditInterceptor },
-        { provide: APP_INTERCEPTOR, useExisting: CheckedScopeInterceptor },
+        // above the check that a service asked what may be read: for what is cached it did, when that was loaded for the same rights
         { provide: APP_INTERCEPTOR, useExisting: CachedInterceptor },
+        { provide: APP_INTERCEPTOR, useExisting: CheckedScopeInterceptor },
         { provide: APP_PIPE, useClass: InputPipe },
       ],
     };

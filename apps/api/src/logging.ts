@@ -5,7 +5,7 @@ import { destination } from 'pino';
 import { type AppConfig, currentContext } from '#core';
 
 const SECRET_NAMES = ['password', 'token', 'authorization', 'secret'];
-const REDACTED_PATHS = SECRET_NAMES.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+const REDACTED_PATHS = SECRET_NAMES.flatMap((name) => [name, `*.${name}`]);
 
 /** Contexts of the framework's own lines, of which there is one for each module and route. */
 const FRAMEWORK = new Set(['InstanceLoader', 'RoutesResolver', 'RouterExplorer', 'NestFactory', 'NestApplication']);
@@ -24,22 +24,34 @@ export class AppLogger extends Logger {
  * Without tracing of our own, trace and span are those that the caller named.
  */
 export function loggerOptions(config: AppConfig): Params {
-  return {
-    pinoHttp: {
-      level: config.logLevel,
-      base: undefined,
-      // gathered and written in the background: a slow reader of the log must not stop the process
-      stream: destination({ sync: false, minLength: 4096, periodicFlush: 500 }),
-      autoLogging: false,
-      mixin: () => {
-        const context = currentContext();
-        const { traceId, spanId } = trace.getActiveSpan()?.spanContext() ?? context?.parentSpan ?? {};
-        return { requestId: context?.requestId, userId: context?.caller?.userId, traceId, spanId };
-      },
-      redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
+  const options = {
+    level: config.logLevel,
+    base: undefined,
+    autoLogging: false,
+    mixin: () => {
+      const context = currentContext();
+      const { traceId, spanId } = trace.getActiveSpan()?.spanContext() ?? context?.parentSpan ?? {};
+      return { requestId: context?.requestId, userId: context?.caller?.userId, traceId, spanId };
     },
-    // pino-http's middleware would copy the whole request into every line
-    forRoutes: [],
+    serializers: { err: leanError },
+    redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
+  };
+  // gathered and written in the background: a slow reader of the log must not stop the process
+  const output = destination({ sync: false, minLength: 4096, periodicFlush: 500, maxLength: 16 * 1024 * 1024 });
+  // pino-http's middleware would copy the whole request into every line
+  return { pinoHttp: [options, output], forRoutes: [] };
+}
+
+/** An error without what libraries attach to it: requests with their headers, connections, configurations. */
+function leanError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { name, message, stack, cause } = error;
+  return {
+    type: name,
+    message,
+    stack,
+    code: (error as { code?: unknown }).code,
+    cause: cause instanceof Error ? cause.message : undefined,
   };
 }
 

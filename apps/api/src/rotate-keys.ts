@@ -1,7 +1,10 @@
 import 'reflect-metadata';
-import { Encryption, keyFromDataDir, KeyStore, loadConfig, reencrypt } from '#core';
+import { ConfigError, Encryption, keyFromDataDir, KeyStore, loadConfig, reencrypt, WrongEncryptionKey } from '#core';
 import './app.module.js';
 import { openDataSource } from './database/data-source.js';
+
+/** EX_CONFIG of sysexits.h. */
+const EXIT_CONFIG = 78;
 
 // npm run keys:rotate: encrypts every stored value with the first of ENCRYPTION_KEYS, and makes a new key for access tokens.
 // The rooms are imported for the encrypted columns that they declare.
@@ -21,5 +24,5 @@ try {
   process.exit(0);
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
-  process.exit(1);
+  process.exit(error instanceof ConfigError || error instanceof WrongEncryptionKey ? EXIT_CONFIG : 1);
 }

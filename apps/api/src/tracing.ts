@@ -12,7 +12,7 @@ const UNTRACED = /^\/(health\/|metrics\b)/;
 /**
  * OpenTelemetry traces: HTTP requests, their SQL and their calls to remote systems. Loaded only when the standard variables ask for
  * it, before what it patches. Where spans go, sampling and names are configured by the OTEL_… variables alone. What pollers do is
- * not traced, and spans hold no query strings, no values of SQL parameters and no headers.
+ * not traced, and spans hold no query strings, no values of SQL parameters, no headers and no user agent.
  */
 const sdk = new NodeSDK({
   serviceName: process.env['OTEL_SERVICE_NAME'] ?? 'einfra',
@@ -24,7 +24,7 @@ const sdk = new NodeSDK({
     new HttpInstrumentation({
       requireParentforOutgoingSpans: true,
       ignoreIncomingRequestHook: (request: IncomingMessage) => UNTRACED.test(request.url ?? ''),
-      requestHook: removeQuery,
+      requestHook: removeSecrets,
     }),
     new PgInstrumentation({ requireParentSpan: true, enhancedDatabaseReporting: false }),
   ],
@@ -39,12 +39,18 @@ export async function stopTracing(): Promise<void> {
   clearTimeout(timer);
 }
 
-/** Queries of callers and of remote systems' addresses may hold tokens. */
-function removeQuery(span: Span, request: ClientRequest | IncomingMessage): void {
+/** Longer than ids and most names; tokens are longer than this. */
+const LONG_SEGMENT = /[^/]{65,}/g;
+
+/** Queries of callers and of remote systems' addresses may hold tokens, and so may paths and user agents that are command lines. */
+function removeSecrets(span: Span, request: ClientRequest | IncomingMessage): void {
   if (request instanceof ClientRequest) {
     const [path = ''] = request.path.split('?', 1);
     span.setAttribute('url.full', `${request.protocol}//${String(request.getHeader('host'))}${path}`);
-  } else if (request.url?.includes('?')) {
-    span.setAttribute('url.query', '');
+    return;
   }
+  const [path = '', query] = (request.url ?? '').split('?', 2);
+  if (query !== undefined) span.setAttribute('url.query', '');
+  span.setAttribute('url.path', path.replace(LONG_SEGMENT, '…'));
+  span.setAttribute('user_agent.original', '');
 }

@@ -68,6 +68,6 @@ export function csvCell(value: Cell): string {
   if (typeof value === 'number') return String(value);
   // eslint-disable-next-line no-control-regex -- they are what is looked for
   const clean = value.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
-  const safe = /^\s*[=+\-@]/.test(clean) || /^[\t\r]/.test(value) ? `'${clean}` : clean;
+  const safe = /^\s*[=+\-@＝＋－＠]/.test(clean) || /^[\t\r]/.test(value) ? `'${clean}` : clean;
   return /[",\s]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

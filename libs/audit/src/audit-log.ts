@@ -131,6 +131,9 @@ function compose(
 ): NewAuditRow {
   const text = (value: string | null | undefined, length = NAME_LENGTH): string | null =>
     value == null ? null : clipped(redactText(value, request?.secrets ?? []), length);
+  // who, from where and on what stands as it is: whoever chose a password like their address would blank it out otherwise
+  const plain = (value: string | null | undefined): string | null =>
+    value == null ? null : clipped(value, NAME_LENGTH);
   const { caller, grant } = request ?? {};
   const actor =
     given.actor ??
@@ -150,7 +153,7 @@ function compose(
         }
       : null,
     resourceName: text(resource?.name),
-    address: text(request?.address),
+    address: plain(request?.address),
     userAgent: text(request?.userAgent),
     requestId: text(request?.requestId),
     ...payload,
@@ -158,10 +161,10 @@ function compose(
   };
   return {
     ...facts,
-    actorId: text(actor?.id),
-    actorName: text(actor?.name),
-    resourceType: text(resource?.type),
-    resourceId: text(resource?.id),
+    actorId: plain(actor?.id),
+    actorName: plain(actor?.name),
+    resourceType: plain(resource?.type),
+    resourceId: plain(resource?.id),
     payload: JSON.stringify(whole),
   };
 }

@@ -22,6 +22,7 @@ export * from './http/request-context.js';
 export * from './http/response-headers.interceptor.js';
 export * from './http/validation.pipe.js';
 export * from './idempotency/idempotency.interceptor.js';
+export * from './limits/address-key.js';
 export * from './limits/rate-limit.guards.js';
 export * from './lists/page.dto.js';
 export * from './lists/page.js';

@@ -1,7 +1,8 @@
 import { Body, Controller, Delete, Get, HttpCode, Param, Patch, Post, Query, Res } from '@nestjs/common';
 import { ApiExtraModels, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { Allow, ApiPage, IdParams, IfMatch, Page } from '#core';
+import { Allow, ApiPage, Cached, IdParams, IfMatch, Page } from '#core';
+import { CACHED_SERVERS } from './cached-servers.js';
 import { ConnectionTestView } from './connection-test.view.js';
 import { ConnectionTestsService } from './connection-tests.service.js';
 import { ServerView } from './server.view.js';
@@ -26,6 +27,7 @@ export class ServersController {
   /** Servers that the caller may see. */
   @Get()
   @Allow('servers:read', { scope: 'checked' })
+  @Cached(CACHED_SERVERS)
   @ApiPage(ServerView)
   list(@Query() query: ServerListQuery): Promise<Page<ServerView>> {
     return this.servers.list(query);
@@ -34,6 +36,7 @@ export class ServersController {
   /** One server. */
   @Get(':id')
   @Allow('servers:read', { scope: 'id' })
+  @Cached(CACHED_SERVERS)
   get(@Param() { id }: IdParams): Promise<ServerView> {
     return this.servers.get(id);
   }

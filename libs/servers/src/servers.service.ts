@@ -6,6 +6,7 @@ import { SystemGrants } from '#auth';
 import {
   Access,
   AuditTrail,
+  Cache,
   Conflict,
   fetchPage,
   likeText,
@@ -14,6 +15,7 @@ import {
   PreconditionFailed,
   withinReach,
 } from '#core';
+import { CACHED_SERVERS } from './cached-servers.js';
 import { addPoll, restartPoll } from './polling/poll-rows.js';
 import { Server } from './server.entity.js';
 import { ServerView } from './server.view.js';
@@ -41,6 +43,7 @@ export class ServersService {
     private readonly audit: AuditTrail,
     private readonly grants: SystemGrants,
     private readonly sources: SourceCheck,
+    private readonly cache: Cache,
   ) {}
 
   list(query: ServerListQuery): Promise<Page<ServerView>> {
@@ -71,13 +74,14 @@ export class ServersService {
       await manager.insert(Server, server);
       await addPoll(manager, server);
     });
+    await this.cache.invalidate(...CACHED_SERVERS.tags);
     this.audit.describe({ after: factsOf(server) });
     return this.get(id);
   }
 
   /** Changes the fields given. `version` is that of If-Match. */
   async update(id: string, input: UpdateServerDto, version?: number): Promise<ServerView> {
-    return this.dataSource.transaction(async (manager) => {
+    const view = await this.dataSource.transaction(async (manager) => {
       const server = await this.lock(manager, id, version);
       const changes = changesOf(server, input, this.sources);
       if (changes.environment !== undefined) {
@@ -93,6 +97,8 @@ export class ServersService {
       this.audit.describe({ before, after: factsOf(server) });
       return ServerView.of(server);
     });
+    await this.cache.invalidate(...CACHED_SERVERS.tags);
+    return view;
   }
 
   /** Removes a server with the grants on it. Its samples go soon after. */
@@ -104,6 +110,7 @@ export class ServersService {
       await this.grants.removeAll(manager, id);
       await manager.query('INSERT INTO server_sample_removals (server_id) VALUES ($1)', [id]);
     });
+    await this.cache.invalidate(...CACHED_SERVERS.tags);
   }
 
   /** The row, locked until the transaction ends. The environment may have changed since the guard looked. */

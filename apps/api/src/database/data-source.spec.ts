@@ -71,7 +71,9 @@ describe('the embedded database', () => {
       { id: 'k1', key: first },
     ]);
     await KeyStore.open(source, both);
-    expect(await reencrypt(source, both)).toBe(2);
+    const [{ keys }] = await source.query<[{ keys: number }]>('SELECT count(*)::int AS keys FROM secret_keys');
+    expect(keys).toBeGreaterThan(1);
+    expect(await reencrypt(source, both)).toBe(keys);
     expect(await reencrypt(source, both)).toBe(0);
     const after = await KeyStore.open(source, new Encryption([{ id: 'k2', key: second }]));
     expect(after.current('audit').key.equals(before.current('audit').key)).toBe(true);

@@ -13,10 +13,11 @@ import {
   type Page,
   type Permission,
   requireContext,
+  type Scope,
   SystemDirectory,
   ValidationFailed,
 } from '#core';
-import { holdsAnywhere } from '../access/rights.js';
+import { holdsAnywhere, sees, targetOf } from '../access/rights.js';
 import { CallerCache } from '../caller/caller-cache.js';
 import { requireSession } from '../caller/own-session.js';
 import { API_TOKEN, digest, newToken } from '../caller/secret-token.js';
@@ -58,7 +59,7 @@ export class TokensService {
     this.audit.describe({ resource: { type: 'token', id, name } });
     const expiry = checkedExpiry(expiresAt);
     assertHeld(caller, permissions);
-    const place = await checkedScope(scope ?? { type: 'all' }, this.directory);
+    const place = await this.visiblePlace(scope ?? { type: 'all' }, caller, permissions);
     await this.assertRoom(caller.userId);
     const token = newToken(API_TOKEN, id);
     requireContext().secrets.add(token);
@@ -83,6 +84,17 @@ export class TokensService {
     this.audit.describe({ resource: { type: 'token', id, name } });
     await this.tokens.update({ id, userId, revokedAt: IsNull() }, { revokedAt: () => 'now()' });
     await this.callers.forgetUser(userId);
+  }
+
+  /** The scope as it is stored. A system that the caller can't see is as good as none: else tokens would tell which ids exist. */
+  private async visiblePlace(scope: Scope, caller: Caller, permissions: Permission[]): Promise<Scope> {
+    const place = await checkedScope(scope, this.directory);
+    const { kind, id } = targetOf(place, null);
+    if (!kind || !id) return place;
+    const target = targetOf(place, (await this.directory.find(kind, id))?.environment ?? null);
+    if (!permissions.some((permission) => sees(caller, permission, target)))
+      throw ValidationFailed.at('/scope/id', `names no ${kind}`);
+    return place;
   }
 
   private async find(id: string): Promise<ApiToken> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { Brackets, DataSource, type EntityManager, Repository } from 'typeorm';
-import { Access, AuditTrail, Conflict, fetchPage, likeText, NotFound, type Page } from '#core';
+import { Access, AuditTrail, Conflict, fetchPage, likeText, NotFound, type Page, ValidationFailed } from '#core';
 import { Escalation } from '../access/escalation.js';
 import { LastAdmin } from '../access/last-admin.js';
 import { lockRow } from '../access/versions.js';
@@ -55,6 +55,7 @@ export class UsersService {
   }
 
   async create({ username, password, displayName, email, mustChangePassword }: CreateUserDto): Promise<UserView> {
+    refuseNameAsPassword(username, password);
     const id = randomUUID();
     const facts = {
       username,
@@ -69,8 +70,9 @@ export class UsersService {
   }
 
   async update(id: string, input: UpdateUserDto, version?: number): Promise<UserView> {
-    const { id: userId } = await this.changeable(id);
+    const { id: userId, username } = await this.changeable(id);
     if (this.isSelf(userId)) refuseOnSelf(input);
+    refuseNameAsPassword(input.username ?? username, input.password);
     const passwordHash = input.password === undefined ? undefined : await this.passwords.hash(input.password);
     const change = async (manager: EntityManager): Promise<User> => {
       const user = await lockRow(manager, User, 'user', userId, version);
@@ -112,6 +114,11 @@ export class UsersService {
     if (!user) throw new NotFound('user', id);
     return user;
   }
+}
+
+function refuseNameAsPassword(username: string, password: string | undefined): void {
+  if (password?.toLowerCase() === username.toLowerCase())
+    throw ValidationFailed.at('/password', 'must not be the user name');
 }
 
 /** A stolen session or a narrow API token must not turn into the password of its owner. */

@@ -1,6 +1,6 @@
 import { HttpException, NotFoundException } from '@nestjs/common';
 import { QueryFailedError } from 'typeorm';
-import { Conflict, DatabaseUnavailable, ProblemError, type InputError } from './errors.js';
+import { AuditUnavailable, Conflict, DatabaseUnavailable, ProblemError, type InputError } from './errors.js';
 
 /** RFC 9457 problem document as every failing endpoint answers it. */
 export interface Problem {
@@ -51,7 +51,8 @@ export function describeError(error: unknown): Described {
     return { status, code, title, detail: message, retryAfterSeconds, errors, extra };
   }
   // the router's own message repeats the address with its query
-  if (known instanceof NotFoundException) return fromStatus(404, 'There is nothing at this path, or not with this method.');
+  if (known instanceof NotFoundException)
+    return fromStatus(404, 'There is nothing at this path, or not with this method.');
   if (known instanceof HttpException) return fromStatus(known.getStatus(), known.message);
   const status = (known as { statusCode?: unknown } | null)?.statusCode;
   // Fastify's own errors (body too large, invalid JSON, bad content type) carry a statusCode and a message of its own making.
@@ -84,6 +85,11 @@ const CONNECTION_CODES = new Set([
 /** PostgreSQL's failures that are not our mistakes: connection lost (503), a unique name taken (409). */
 function fromDatabase(error: unknown): ProblemError | null {
   if (!(error instanceof Error)) return null;
+  // what could not be recorded because the database is gone: callers are told the cause
+  if (error instanceof AuditUnavailable) {
+    const cause = fromDatabase(error.cause);
+    return cause instanceof DatabaseUnavailable ? cause : null;
+  }
   const cause = (error instanceof QueryFailedError ? error.driverError : error) as Error & {
     code?: string;
     constraint?: string;
@@ -104,7 +110,7 @@ function isConnectionLoss(cause: Error, code: string, fromQuery: boolean): boole
   // 08 connection, 57P admin shutdown / starting up, 53 out of resources; pg's own messages carry no code
   if (/^(08|57P|53)/.test(code)) return true;
   if (
-    /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/i.test(
+    /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client was closed|Client has encountered a connection error/i.test(
       cause.message,
     )
   )

@@ -1,4 +1,4 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DEAD_AFTER_SECONDS, Instance } from '../process/instance.js';
 
@@ -7,6 +7,12 @@ export interface IdempotencyId {
   userId: string;
   route: string;
   key: string;
+}
+
+/** A key taken by a request. */
+export interface TakenKey extends IdempotencyId {
+  /** When; tells it from the same key taken again later. */
+  takenAt: string;
 }
 
 /** What a create answered. `body` is null when it held a secret. */
@@ -18,7 +24,13 @@ export interface KeptAnswer {
 }
 
 /** How a key is met: free (now taken by this request), in use by another request, used for another body, or answered before. */
-export type Claim = { state: 'taken' | 'in-flight' | 'other-body' } | { state: 'answered'; answer: KeptAnswer };
+export type Claim =
+  | { state: 'taken'; key: TakenKey }
+  | { state: 'in-flight' | 'other-body' }
+  | { state: 'answered'; answer: KeptAnswer };
+
+const RETRY_MS = 1_000;
+const GIVE_UP_MS = 15 * 60_000;
 
 interface Row {
   status: number | null;
@@ -31,6 +43,8 @@ interface Row {
 /** Keys of creates in the database, so that a retry may reach another replica. */
 @Injectable()
 export class IdempotencyStore {
+  private readonly logger = new Logger('Idempotency');
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly instance: Instance,
@@ -38,7 +52,7 @@ export class IdempotencyStore {
 
   /** Takes the key for this request, or says why not. A key held by a process that died is taken over; day-old ones are forgotten. */
   async claim(id: IdempotencyId, bodyDigest: Buffer): Promise<Claim> {
-    const taken: unknown[] = await this.dataSource.query(
+    const [taken]: { taken_at: string }[] = await this.dataSource.query(
       `INSERT INTO idempotency_keys (user_id, route, key, body_digest, instance_id) VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT (user_id, route, key) DO UPDATE
          SET body_digest = excluded.body_digest, instance_id = excluded.instance_id, created_at = now(),
@@ -46,36 +60,48 @@ export class IdempotencyStore {
          WHERE idempotency_keys.created_at < now() - interval '24 hours'
             OR (idempotency_keys.status IS NULL AND NOT EXISTS (
                   SELECT 1 FROM instances i WHERE i.id = idempotency_keys.instance_id AND i.seen_at > now() - make_interval(secs => $6)))
-       RETURNING key`,
+       RETURNING created_at::text AS taken_at`,
       [id.userId, id.route, id.key, bodyDigest, this.instance.id, DEAD_AFTER_SECONDS],
     );
-    return taken.length > 0 ? { state: 'taken' } : this.read(id, bodyDigest);
+    return taken ? { state: 'taken', key: { ...id, takenAt: taken.taken_at } } : this.read(id, bodyDigest);
   }
 
-  /** Keeps the answer for replays. */
-  async keep({ userId, route, key }: IdempotencyId, answer: KeptAnswer): Promise<void> {
-    await this.dataSource.query(
-      `UPDATE idempotency_keys SET status = $4, location = $5, body = $6, has_secret = $7 WHERE user_id = $1 AND route = $2 AND key = $3`,
-      [
-        userId,
-        route,
-        key,
-        answer.status,
-        answer.location,
-        answer.hasSecret ? null : JSON.stringify(answer.body ?? null),
-        answer.hasSecret,
-      ],
+  /** Keeps the answer for replays: now, or when the database is back. */
+  async keep({ userId, route, key, takenAt }: TakenKey, answer: KeptAnswer): Promise<void> {
+    const { status, location, hasSecret } = answer;
+    const body = hasSecret ? null : JSON.stringify(answer.body ?? null);
+    await this.surely(async () => {
+      await this.dataSource.query(
+        `UPDATE idempotency_keys SET status = $5, location = $6, body = $7, has_secret = $8
+         WHERE user_id = $1 AND route = $2 AND key = $3 AND created_at = $4::timestamptz`,
+        [userId, route, key, takenAt, status, location, body, hasSecret],
+      );
+      await this.dataSource.query(`DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'`);
+    });
+  }
+
+  /** Frees the key, now or when the database is back: the create failed, a retry may try again. */
+  async free({ userId, route, key, takenAt }: TakenKey): Promise<void> {
+    await this.surely(() =>
+      this.dataSource.query(
+        'DELETE FROM idempotency_keys WHERE user_id = $1 AND route = $2 AND key = $3 AND created_at = $4::timestamptz',
+        [userId, route, key, takenAt],
+      ),
     );
-    await this.dataSource.query(`DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'`);
   }
 
-  /** Frees the key: the create failed, a retry may try again. */
-  async free({ userId, route, key }: IdempotencyId): Promise<void> {
-    await this.dataSource.query('DELETE FROM idempotency_keys WHERE user_id = $1 AND route = $2 AND key = $3', [
-      userId,
-      route,
-      key,
-    ]);
+  /** A key that stayed taken would refuse every retry for a day, so what fails is tried again in the background. */
+  private async surely(work: () => Promise<unknown>): Promise<void> {
+    const givenUpAt = Date.now() + GIVE_UP_MS;
+    const attempt = async (): Promise<void> => {
+      try {
+        await work();
+      } catch (error) {
+        if (Date.now() < givenUpAt) setTimeout(() => void attempt(), RETRY_MS).unref();
+        else this.logger.warn(`a key stays taken: ${(error as Error).message}`);
+      }
+    };
+    await attempt();
   }
 
   private async read({ userId, route, key }: IdempotencyId, bodyDigest: Buffer): Promise<Claim> {

@@ -1,11 +1,11 @@
 import { createHmac } from 'node:crypto';
-import { type CallHandler, type ExecutionContext, Injectable, Logger, type NestInterceptor } from '@nestjs/common';
+import { type CallHandler, type ExecutionContext, Injectable, type NestInterceptor } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { catchError, concatMap, from, type Observable, of } from 'rxjs';
 import { Conflict, ValidationFailed } from '../errors/errors.js';
 import { requireContext } from '../http/request-context.js';
 import { KeyStore } from '../secrets/key-store.js';
-import { type IdempotencyId, IdempotencyStore, type KeptAnswer } from './idempotency-store.js';
+import { IdempotencyStore, type KeptAnswer, type TakenKey } from './idempotency-store.js';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
@@ -15,8 +15,6 @@ const KEY = /^[\x21-\x7e]{1,255}$/;
  */
 @Injectable()
 export class IdempotencyInterceptor implements NestInterceptor {
-  private readonly logger = new Logger('Idempotency');
-
   constructor(
     private readonly store: IdempotencyStore,
     private readonly keys: KeyStore,
@@ -33,7 +31,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
     const reply = context.switchToHttp().getResponse<FastifyReply>();
     return from(this.store.claim(id, this.digestOf(request))).pipe(
       concatMap((claim) => {
-        if (claim.state === 'taken') return this.runOnce(id, reply, next);
+        if (claim.state === 'taken') return this.runOnce(claim.key, reply, next);
         if (claim.state === 'answered') return of(replay(claim.answer, reply));
         throw new Conflict(
           claim.state === 'in-flight'
@@ -47,26 +45,30 @@ export class IdempotencyInterceptor implements NestInterceptor {
   /** With a key: a body can hold a password, which a plain digest would let anybody guess who reads the database. */
   private digestOf({ url, body }: FastifyRequest): Buffer {
     return createHmac('sha256', this.keys.current('idempotency').key)
-      .update(JSON.stringify([url, body ?? null]))
+      .update(textOf([url, body ?? null]))
       .digest();
   }
 
-  private runOnce(id: IdempotencyId, reply: FastifyReply, next: CallHandler): Observable<unknown> {
+  private runOnce(key: TakenKey, reply: FastifyReply, next: CallHandler): Observable<unknown> {
     return next.handle().pipe(
-      concatMap(async (body: unknown) => {
-        // the thing exists: not being able to keep the answer must not turn it into a failure
-        await this.store
-          .keep(id, kept(body, reply))
-          .catch((error: Error) => this.logger.warn(`an answer was not kept: ${error.message}`));
-        return body;
-      }),
       catchError(async (error: unknown) => {
-        await this.store
-          .free(id)
-          .catch((failure: Error) => this.logger.warn(`a key was not freed: ${failure.message}`));
+        await this.store.free(key);
         throw error;
       }),
+      concatMap(async (body: unknown) => {
+        await this.store.keep(key, kept(body, reply));
+        return body;
+      }),
     );
+  }
+}
+
+/** Interceptors see the body before it is checked: one that is nested too deeply has no text. */
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    throw ValidationFailed.at('', 'is nested too deeply');
   }
 }
 

@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimited } from '../errors/errors.js';
 import { Metrics } from '../metrics/metrics.js';
 import { currentContext } from '../http/request-context.js';
+import { addressKey } from './address-key.js';
 
 const STRICT = 'einfra:strict-limit';
 const FREE = 'einfra:no-limit';
@@ -64,7 +65,7 @@ export class AddressLimitGuard extends RateLimitGuard {
   }
 
   protected override getTracker(request: { ip?: string }): Promise<string> {
-    return Promise.resolve(request.ip ?? '');
+    return Promise.resolve(addressKey(request.ip ?? ''));
   }
 }
 

@@ -28,6 +28,16 @@ describe('OutboundGuard', () => {
     '224.0.0.1',
     '255.255.255.255',
     '[ff02::1]',
+    '[fd00:ec2::23]',
+    '[fd20:ce::254]',
+    '[fd00:c1::a9fe:a9fe]',
+    '[fd00:42::42]',
+    '[fd00:a9fe:a9fe::1]',
+    '[fd00:100::100:200]',
+    '[64:ff9b:1:a9fe:a9:fe00:808:808]', // 169.254.169.254 for a NAT64 of one's own, with a public address at the end
+    '[fec0::1]',
+    '[::5]',
+    '[4000::1]',
   ])('never connects to %s, whatever is allowed', (host) => {
     expect(() => check(host, '0.0.0.0/0,::/0', true)).toThrow(OutboundRefused);
   });
@@ -65,6 +75,13 @@ describe('OutboundGuard', () => {
     expect(() => strict.checkUrl('file:///etc/passwd', ['http:'])).toThrow(/must start with/);
     expect(() => strict.checkUrl('http://user:secret@example.com/', ['http:'])).toThrow(/user name/);
     expect(() => strict.checkUrl('nonsense', ['http:'])).toThrow(OutboundRefused);
+    for (const url of [
+      'http://a\n.example/',
+      ' http://a.example/',
+      'http://a.example\\@b.example/',
+      'http://a\u200b.example/',
+    ])
+      expect(() => strict.checkUrl(url, ['http:'])).toThrow(/backslashes/);
   });
 
   it('checks the addresses of a name when it connects, unless the name is listed', async () => {

@@ -128,7 +128,7 @@ export class OutboundGuard {
 }
 
 function isWithin(address: Address, range: Range): boolean {
-  return address.kind() === range[0].kind() && address.match(range as never);
+  return address.kind() === range[0].kind() && address.match(range);
 }
 
 /** The IPv4 address inside a mapped, compatible, translated (NAT64) or 6to4 IPv6 address. */

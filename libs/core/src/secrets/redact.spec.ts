@@ -1,4 +1,4 @@
-import { collectSecrets, redact, redactText } from './redact.js';
+import { collectSecrets, redact, redactText, redactTokens } from './redact.js';
 
 describe('redact', () => {
   it('replaces secrets by the name of their field, at any depth', () => {
@@ -26,6 +26,21 @@ describe('redact', () => {
       detail: 'login with [redacted] failed',
     });
     expect(redactText('a hunter2222 b', ['hunter2222'])).toBe('a [redacted] b');
+  });
+
+  it('replaces tokens by their form', () => {
+    const random = 'Q2hhbmdlIG1lIGZvciBhIHJlYWwgb25lLCBwbGVhc2U';
+    const id = '3f0c7c1e8f6b4d7a9a510f7d2f6f8f11';
+    expect(redactTokens(`/a/einfra_${id}_${random}?b=er_${id}_${random}`)).toBe('/a/[redacted]?b=[redacted]');
+    expect(redactTokens('x eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl y')).toBe('x [redacted] y');
+    expect(redactTokens('einfra_1 er_2 eyJ eyJhbGciOiJIUzI1NiJ9')).toBe('einfra_1 er_2 eyJ eyJhbGciOiJIUzI1NiJ9');
+  });
+
+  it('looks for tokens in linear time', () => {
+    const started = performance.now();
+    redactTokens('eyJ'.repeat(100_000));
+    redactTokens('einfra_'.repeat(100_000));
+    expect(performance.now() - started).toBeLessThan(500);
   });
 
   it('collects the secret values of a body', () => {

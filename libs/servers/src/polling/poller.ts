@@ -1,5 +1,6 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
-import { APP_CONFIG, type AppConfig, DatabaseUnavailable, describeError, Instance, ProblemError } from '#core';
+import { APP_CONFIG, type AppConfig, Cache, DatabaseUnavailable, describeError, Instance, ProblemError } from '#core';
+import { CACHED_SERVERS } from '../cached-servers.js';
 import { SamplePartitions } from '../metrics/sample-partitions.js';
 import { MetricsSource } from '../metrics-source.js';
 import { toSample, type NodeReading } from '../node-exporter-metrics.js';
@@ -36,6 +37,7 @@ export class Poller implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly source: MetricsSource,
     private readonly partitions: SamplePartitions,
     private readonly instance: Instance,
+    private readonly cache: Cache,
     @Inject(APP_CONFIG) config: AppConfig,
   ) {
     this.intervalMs = config.scrapeIntervalSeconds * 1000;
@@ -172,6 +174,7 @@ export class Poller implements OnApplicationBootstrap, OnModuleDestroy {
   private async complete(results: PollResult[]): Promise<void> {
     try {
       await this.store.complete(results);
+      if (results.some(showsChange)) await this.cache.invalidate(...CACHED_SERVERS.tags);
     } catch (error) {
       const { code } = describeError(error);
       if (code === new DatabaseUnavailable().code) throw error;
@@ -185,4 +188,9 @@ export class Poller implements OnApplicationBootstrap, OnModuleDestroy {
       await this.complete(results.slice(middle));
     }
   }
+}
+
+/** Whether somebody who looks at the server sees more than a newer `lastSeenAt`. */
+function showsChange({ claim, state, success }: PollResult): boolean {
+  return state.status !== claim.status || state.reason !== claim.reason || Boolean(success?.newFacts);
 }

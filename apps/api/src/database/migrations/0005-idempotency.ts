@@ -12,7 +12,7 @@ export class Idempotency1764000005000 implements MigrationInterface {
         instance_id uuid NOT NULL,
         status integer,
         location text,
-        body jsonb,
+        body json,
         has_secret boolean NOT NULL DEFAULT false,
         created_at timestamptz(3) NOT NULL DEFAULT now(),
         PRIMARY KEY (user_id, route, key)
