@@ -1,3 +1,4 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import Fastify from 'fastify';
 import { Pool } from 'pg';
 
@@ -16,10 +17,40 @@ app.get<{ Params: { id: string } }>('/servers/:id', async ({ params }, reply) =>
 });
 
 app.get('/servers', async () => {
-  const counted = await pool.query<{ count: number }>('SELECT count(*)::int AS count FROM (SELECT 1 FROM servers LIMIT 10001) counted');
+  const counted = await pool.query<{ count: number }>(
+    'SELECT count(*)::int AS count FROM (SELECT 1 FROM servers LIMIT 10001) counted',
+  );
   const { rows } = await pool.query<Row>(`SELECT ${COLUMNS} FROM servers ORDER BY name ASC, id ASC LIMIT 20 OFFSET 0`);
   return { items: rows.map(view), page: 1, pageSize: 20, total: Math.min(counted.rows[0]?.count ?? 0, 10_000) };
 });
+
+app.post<{ Body: { name: string; environment: string } }>('/servers', async ({ body }, reply) => {
+  const id = randomUUID();
+  const client = await pool.connect();
+  try {
+    await client.query('BEGIN');
+    await client.query('INSERT INTO servers (id, name, environment) VALUES ($1, $2, $3)', [
+      id,
+      body.name,
+      body.environment,
+    ]);
+    await client.query('INSERT INTO server_polls (server_id) VALUES ($1)', [id]);
+    for (const phase of ['intent', 'outcome']) {
+      await client.query(
+        `INSERT INTO bench_audit (phase, at, actor, action, resource_id, payload, mac) VALUES ($1, now(), 'admin', 'server.create', $2, $3, $4)`,
+        [phase, id, JSON.stringify(body), randomBytes(32)],
+      );
+    }
+    await client.query('COMMIT');
+  } finally {
+    client.release();
+  }
+  const { rows } = await pool.query<Row>(`SELECT ${COLUMNS} FROM servers WHERE id = $1`, [id]);
+  return reply.status(201).send(view(rows[0] as Row));
+});
+await pool.query(
+  'CREATE TABLE IF NOT EXISTS bench_audit (seq bigserial PRIMARY KEY, phase text, at timestamptz, actor text, action text, resource_id uuid, payload text, mac bytea)',
+);
 
 interface Row {
   [column: string]: unknown;

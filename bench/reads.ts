@@ -42,9 +42,20 @@ for (const [what, path] of [
     uncached: () => load(`${api.url}/api${path}`, { headers: fresh }),
     handWritten: () => load(`${handWritten.url}${path}`, { headers: signedIn }),
   });
-  const figure = (name: string): string => `${name} ${Math.round(results[name]!.requestsPerSecond)}/s (p99 ${results[name]!.p99Ms} ms)`;
-  report(`${what}, from cache, against bare node:http`, ratio('cached', 'bare'), '>= 0.35', `${figure('cached')}, ${figure('bare')}`);
-  report(`${what}, uncached, against hand-written`, ratio('uncached', 'handWritten'), '>= 0.60', `${figure('uncached')}, ${figure('handWritten')}`);
+  const figure = (name: string): string =>
+    `${name} ${Math.round(results[name]!.requestsPerSecond)}/s (p99 ${results[name]!.p99Ms} ms)`;
+  report(
+    `${what}, from cache, against bare node:http`,
+    ratio('cached', 'bare'),
+    '>= 0.35',
+    `${figure('cached')}, ${figure('bare')}`,
+  );
+  report(
+    `${what}, uncached, against hand-written`,
+    ratio('uncached', 'handWritten'),
+    '>= 0.60',
+    `${figure('uncached')}, ${figure('handWritten')}`,
+  );
   await bare.stop();
 
   function ratio(one: string, other: string): number {

@@ -1,8 +1,9 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 export const PASSWORD = 'a password for measuring';
 
@@ -81,18 +82,40 @@ export interface LoadOptions {
 }
 
 /** Loads one address with wrk on one thread. */
-export function load(url: string, { headers = {}, seconds = 6, connections = 32, script }: LoadOptions = {}): Load {
+export function load(url: string, options: LoadOptions = {}): Load {
+  return read(execFileSync('wrk', wrkArgs(url, options), { encoding: 'utf8' }));
+}
+
+/** The same, beside others. */
+export async function loadAsync(url: string, options: LoadOptions = {}): Promise<Load> {
+  return read((await promisify(execFile)('wrk', wrkArgs(url, options))).stdout);
+}
+
+function wrkArgs(url: string, { headers = {}, seconds = 6, connections = 32, script }: LoadOptions): string[] {
   const file = join(mkdtempSync(join(tmpdir(), 'einfra-wrk-')), 'script.lua');
   writeFileSync(file, `${script ?? ''}\n${REPORT}`);
   const headerArgs = Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', file, ...headerArgs, url];
-  const output = execFileSync('wrk', args, { encoding: 'utf8' });
+  return ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', file, ...headerArgs, url];
+}
+
+function read(output: string): Load {
   const [, requests, microseconds, p99, errors] = /RESULT (\d+) (\d+) (\d+) (\d+)/.exec(output) ?? [];
   return {
     requestsPerSecond: Number(requests) / (Number(microseconds) / 1e6),
     p99Ms: Number(p99) / 1000,
     failures: Number(errors),
   };
+}
+
+/** Median time of one call after another, in ms, after a warm-up of a tenth. */
+export async function medianMs(count: number, call: () => Promise<unknown>): Promise<number> {
+  const times: number[] = [];
+  for (let i = -count / 10; i < count; i++) {
+    const start = performance.now();
+    await call();
+    if (i >= 0) times.push(performance.now() - start);
+  }
+  return times.sort((a, b) => a - b)[Math.floor(times.length / 2)] as number;
 }
 
 const REPORT = `

@@ -85,18 +85,16 @@ describe('every route for every role', () => {
   const expired = (): string => {
     const { id, key } = app.app.get(KeyStore).current('jwt');
     const now = Math.floor(Date.now() / 1000);
-    return app.app
-      .get(JwtService, { strict: false })
-      .sign(
-        {
-          sub: '3f0c7c1e-8f6b-4d7a-9a51-0f7d2f6f8f11',
-          sid: '3f0c7c1e-8f6b-4d7a-9a51-0f7d2f6f8f12',
-          typ: 'access',
-          iat: now - 2000,
-          exp: now - 1000,
-        },
-        { secret: key as never, algorithm: 'HS256', keyid: id, issuer: 'einfra', audience: 'einfra-api' },
-      );
+    return app.app.get(JwtService, { strict: false }).sign(
+      {
+        sub: '3f0c7c1e-8f6b-4d7a-9a51-0f7d2f6f8f11',
+        sid: '3f0c7c1e-8f6b-4d7a-9a51-0f7d2f6f8f12',
+        typ: 'access',
+        iat: now - 2000,
+        exp: now - 1000,
+      },
+      { secret: key as never, algorithm: 'HS256', keyid: id, issuer: 'einfra', audience: 'einfra-api' },
+    );
   };
 
   const walk = async (route: DeclaredRoute): Promise<Row> => {

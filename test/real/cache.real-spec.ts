@@ -80,7 +80,12 @@ describe('the cache on a real Redis', () => {
   });
 
   it('answers the same as the cache in memory', async () => {
-    const value = { text: 'ü✓', list: [1, null, { deep: true }], function: '_function_x|function(){}', date: '2026-01-01T00:00:00.000Z' };
+    const value = {
+      text: 'ü✓',
+      list: [1, null, { deep: true }],
+      function: '_function_x|function(){}',
+      date: '2026-01-01T00:00:00.000Z',
+    };
     for (const cache of [(await start()).cache, new TaggedCache(memoryCache(), 5)]) {
       await cache.wrap('same', OPTIONS, () => Promise.resolve(value));
       expect(await cache.wrap('same', OPTIONS, () => Promise.resolve(null))).toEqual(value);

@@ -48,7 +48,10 @@ describe('processes on one PostgreSQL', () => {
     const verified = await survivor.call('GET', '/api/audit/verify', undefined, { token, timeoutMs: 60_000 });
     expect(verified.body).toMatchObject({ valid: true, firstInvalid: null });
     // what was cut off has an entry without outcome, not none
-    const recorded = await sql<{ count: string }>(url, `SELECT count(DISTINCT action_id) FROM audit_entries WHERE action = 'server.create'`);
+    const recorded = await sql<{ count: string }>(
+      url,
+      `SELECT count(DISTINCT action_id) FROM audit_entries WHERE action = 'server.create'`,
+    );
     expect(Number(recorded[0]!.count)).toBeGreaterThanOrEqual(kept.size);
   }, 300_000);
 
@@ -56,7 +59,7 @@ describe('processes on one PostgreSQL', () => {
     const [a, b] = await Promise.all([replicas.start(), replicas.start()]);
     const token = await a.signIn();
     const create = (replica: Replica, name: string): Promise<Answer> =>
-      replica.call('POST', '/api/servers', { name }, { token, headers: { 'idempotency-key': 'one key' } });
+      replica.call('POST', '/api/servers', { name }, { token, headers: { 'idempotency-key': 'one-key' } });
     const first = await create(a, 'shared');
     const again = await create(b, 'shared');
     expect([again.status, again.text, again.headers['location']]).toEqual([201, first.text, first.headers['location']]);
@@ -64,13 +67,18 @@ describe('processes on one PostgreSQL', () => {
     expect((await create(b, 'other body')).status).toBe(409);
     const race = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        (index % 2 ? a : b).call('POST', '/api/servers', { name: 'raced' }, { token, headers: { 'idempotency-key': 'race' } }),
+        (index % 2 ? a : b).call(
+          'POST',
+          '/api/servers',
+          { name: 'raced' },
+          { token, headers: { 'idempotency-key': 'race' } },
+        ),
       ),
     );
     expect(race.filter(({ status, headers }) => status === 201 && !headers['idempotency-replayed'])).toHaveLength(1);
-    expect(new Set(race.map(({ status }) => status)).isSubsetOf(new Set([201, 409]))).toBe(true);
+    expect(race.map(({ status }) => status).filter((status) => status !== 201 && status !== 409)).toEqual([]);
     // as a process leaves it that dies in the middle
-    await sql(url, `UPDATE idempotency_keys SET status = NULL, instance_id = gen_random_uuid() WHERE key = 'one key'`);
+    await sql(url, `UPDATE idempotency_keys SET status = NULL, instance_id = gen_random_uuid() WHERE key = 'one-key'`);
     expect((await create(b, 'after a crash')).status).toBe(201);
   });
 
@@ -92,7 +100,9 @@ describe('processes on one PostgreSQL', () => {
     for (const replica of [both, after]) {
       for (const valid of [token, newToken])
         expect((await replica.call('GET', '/api/me', undefined, { token: valid })).status).toBe(200);
-      expect((await replica.call('POST', '/api/teams', { name: `team of ${replica.address}` }, { token })).status).toBe(201);
+      expect((await replica.call('POST', '/api/teams', { name: `team of ${replica.address}` }, { token })).status).toBe(
+        201,
+      );
       expect((await replica.call('GET', '/api/audit/verify', undefined, { token })).body.valid).toBe(true);
     }
     expect((await after.call('GET', '/api/me', undefined, { token: await both.signIn() })).status).toBe(200);

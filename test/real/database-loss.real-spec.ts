@@ -45,15 +45,24 @@ describe('a process that loses its PostgreSQL', () => {
       replica.call('POST', '/api/login', login, { timeoutMs: 60_000 }),
       replica.call('POST', '/api/token/refresh', { refreshToken }, { timeoutMs: 60_000 }),
       replica.call('GET', '/api/audit', undefined, { token, timeoutMs: 60_000 }),
-      replica.call('POST', '/api/servers', { name: `key-${++names}` }, { token, timeoutMs: 60_000, headers: { 'idempotency-key': `k${names}` } }),
+      replica.call(
+        'POST',
+        '/api/servers',
+        { name: `key-${++names}` },
+        { token, timeoutMs: 60_000, headers: { 'idempotency-key': `k${names}` } },
+      ),
     ]);
   }
 
   const recovers = (): Promise<number> =>
-    until('everything works again', async () => {
-      const answers = [await read(), await write(), await replica.call('GET', '/health/ready')];
-      return answers.every(({ status }) => status < 300);
-    }, 20_000);
+    until(
+      'everything works again',
+      async () => {
+        const answers = [await read(), await write(), await replica.call('GET', '/health/ready')];
+        return answers.every(({ status }) => status < 300);
+      },
+      20_000,
+    );
 
   it('answers 503 soon while PostgreSQL is stopped, says so in its readiness, and recovers by itself', async () => {
     expect((await read()).status).toBe(200);
@@ -88,11 +97,14 @@ describe('a process that loses its PostgreSQL', () => {
     await pause(3_000);
     database.thaw();
     await load.stop();
-    console.log(`frozen: ${JSON.stringify(load.statuses())}, slowest ${Math.round(load.slowestMs())} ms; every kind ${answers.map(({ ms }) => Math.round(ms)).join()} ms`);
+    console.log(
+      `frozen: ${JSON.stringify(load.statuses())}, slowest ${Math.round(load.slowestMs())} ms; every kind ${answers.map(({ ms }) => Math.round(ms)).join()} ms`,
+    );
     for (const answer of answers) expect(answer.body).toMatchObject({ status: 503, code: 'database_unavailable' });
     expect([ready.status, live.status]).toEqual([503, 200]);
     expect(ready.ms).toBeLessThan(GONE_MS);
-    for (const { status, text } of load.answers) if (status >= 300) expect([status, JSON.parse(text).code]).toEqual([503, 'database_unavailable']);
+    for (const { status, text } of load.answers)
+      if (status >= 300) expect([status, JSON.parse(text).code]).toEqual([503, 'database_unavailable']);
     // a statement, and what must be undone after it
     expect(load.slowestMs()).toBeLessThan(2 * (STATEMENT_TIMEOUT_SECONDS + 1) * 1000 + GONE_MS);
     console.log(`recovered ${Math.round(await recovers())} ms after PostgreSQL went on`);
@@ -108,8 +120,11 @@ describe('a process that loses its PostgreSQL', () => {
     await pause(3_000);
     await load.stop();
     const failed = load.answers.filter(({ status }) => status >= 300 || status === 0);
-    console.log(`restarted in ${Math.round(tookMs)} ms: ${JSON.stringify(load.statuses())}, slowest ${Math.round(load.slowestMs())} ms`);
-    for (const { status, text } of failed) expect([status, JSON.parse(text).code]).toEqual([503, 'database_unavailable']);
+    console.log(
+      `restarted in ${Math.round(tookMs)} ms: ${JSON.stringify(load.statuses())}, slowest ${Math.round(load.slowestMs())} ms`,
+    );
+    for (const { status, text } of failed)
+      expect([status, JSON.parse(text).code]).toEqual([503, 'database_unavailable']);
     const lastFailure = Math.max(...failed.map(({ at }) => at));
     expect(lastFailure - before).toBeLessThan(tookMs + 2_000);
     const verified = await replica.call('GET', '/api/audit/verify', undefined, { token });
@@ -119,7 +134,12 @@ describe('a process that loses its PostgreSQL', () => {
 
   it('takes no key for ever: creates that failed in a restart can be sent again', async () => {
     const create = (name: string): Promise<Answer> =>
-      replica.call('POST', '/api/servers', { name }, { token, headers: { 'idempotency-key': name }, timeoutMs: 60_000 });
+      replica.call(
+        'POST',
+        '/api/servers',
+        { name },
+        { token, headers: { 'idempotency-key': name }, timeoutMs: 60_000 },
+      );
     const failed: string[] = [];
     const load = new Load(10, async (lane, turn) => {
       const answer = await create(`keyed-${lane}-${turn}`);

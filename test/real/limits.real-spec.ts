@@ -22,8 +22,9 @@ describe('rate limits over two processes with one Redis', () => {
     await cache.restart();
   });
 
+  afterEach(() => replicas.endAll());
+
   afterAll(async () => {
-    await replicas?.endAll();
     await Promise.all([database?.stop(), cache?.stop()]);
   });
 
@@ -53,7 +54,9 @@ describe('rate limits over two processes with one Redis', () => {
     // probes are never refused
     expect((await pair[0].call('GET', '/health/ready')).status).toBe(200);
     const counted = await Promise.all(pair.map((replica) => replica.call('GET', '/metrics')));
-    const refusals = counted.map(({ text }) => Number(/einfra_rate_limit_refusals_total\{limit="caller"\} (\d+)/.exec(text)?.[1] ?? 0));
+    const refusals = counted.map(({ text }) =>
+      Number(/einfra_rate_limit_refusals_total\{limit="caller"\} (\d+)/.exec(text)?.[1] ?? 0),
+    );
     expect(refusals.reduce((sum, count) => sum + count)).toBe(3);
   });
 
@@ -114,7 +117,8 @@ describe('rate limits over two processes with one Redis', () => {
     const token = await pair[0].signIn();
     await cache.halt('SIGKILL');
     const answers: Answer[] = [];
-    for (let i = 0; i < 2 * RATE + 4; i++) answers.push(await pair[i % 2]!.call('GET', '/api/me', undefined, { token }));
+    for (let i = 0; i < 2 * RATE + 4; i++)
+      answers.push(await pair[i % 2]!.call('GET', '/api/me', undefined, { token }));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(2 * RATE);
     expect(answers.filter(({ status }) => status === 429)).toHaveLength(4);
     await cache.start();

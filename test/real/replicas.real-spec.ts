@@ -35,11 +35,17 @@ describe('two processes with one PostgreSQL and one Redis', () => {
 
   /** A user with a grant who is known to both processes: their rights are in both caches. */
   async function knownUser(username: string): Promise<{ id: string; grantId: string; token: string }> {
-    const made = await a.call('POST', '/api/users', { username, password: PASSWORD, mustChangePassword: false }, { token: admin });
+    const made = await a.call(
+      'POST',
+      '/api/users',
+      { username, password: PASSWORD, mustChangePassword: false },
+      { token: admin },
+    );
     const id = made.body.id as string;
     const granted = await a.call('POST', '/api/grants', grantBody(id, 'operator'), { token: admin });
     const token = await a.signIn(username, PASSWORD);
-    for (const replica of [a, b]) expect((await replica.call('GET', '/api/servers', undefined, { token })).status).toBe(200);
+    for (const replica of [a, b])
+      expect((await replica.call('GET', '/api/servers', undefined, { token })).status).toBe(200);
     return { id, grantId: granted.body.id as string, token };
   }
 
@@ -54,7 +60,9 @@ describe('two processes with one PostgreSQL and one Redis', () => {
     const migrations = await sql<{ name: string }>(url, 'SELECT name FROM migrations');
     expect(new Set(migrations.map(({ name }) => name)).size).toBe(migrations.length);
     expect(await sql(url, 'SELECT username FROM users')).toEqual([{ username: 'admin' }]);
-    const purposes = (await sql<{ purpose: string }>(url, 'SELECT purpose FROM secret_keys')).map(({ purpose }) => purpose);
+    const purposes = (await sql<{ purpose: string }>(url, 'SELECT purpose FROM secret_keys')).map(
+      ({ purpose }) => purpose,
+    );
     expect(purposes).toEqual(expect.arrayContaining(['audit', 'jwt']));
     expect(new Set(purposes).size).toBe(purposes.length);
   });
@@ -91,7 +99,7 @@ describe('two processes with one PostgreSQL and one Redis', () => {
     ],
   ] as const)('%s holds on the other process within 5 s', async (what, change, status) => {
     const user = await knownUser(what.replaceAll(' ', '-'));
-    await change(user as never);
+    await change(user);
     const noticed = await until(what, async () => (await statusOnB(user.token)) === status, NOTICED_MS);
     console.log(`${what}: noticed by the other process after ${Math.round(noticed)} ms`);
     expect(await statusOnB(user.token)).toBe(status);
@@ -109,7 +117,8 @@ describe('two processes with one PostgreSQL and one Redis', () => {
   });
 
   it('what one writes the other reads at once', async () => {
-    const read = async (path: string, token = admin): Promise<any> => (await b.call('GET', path, undefined, { token })).body;
+    const read = async (path: string, token = admin): Promise<any> =>
+      (await b.call('GET', path, undefined, { token })).body;
     const made = (await a.call('POST', '/api/servers', { name: 'cached', environment: 'lab' }, { token: admin })).body;
     for (let round = 1; round <= 20; round++) {
       const description = `round ${round}`;
@@ -143,7 +152,8 @@ describe('two processes with one PostgreSQL and one Redis', () => {
     const seconds = (performance.now() - started) / 1000;
     console.log(`2,000 audited creates over two processes: ${Math.round(2000 / seconds)} a second`);
     for (const replica of [a, b]) {
-      const verified = (await replica.call('GET', '/api/audit/verify', undefined, { token: admin, timeoutMs: 30_000 })).body;
+      const verified = (await replica.call('GET', '/api/audit/verify', undefined, { token: admin, timeoutMs: 30_000 }))
+        .body;
       expect(verified).toMatchObject({ valid: true, firstInvalid: null });
       // intent and outcome of each
       expect(verified.entries).toBe(before + 4_000);

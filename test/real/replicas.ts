@@ -78,7 +78,9 @@ export class Replicas {
 
   /** Runs another program of the application to its end. */
   async run(program: string, environment: Record<string, string> = {}): Promise<{ code: number; output: string }> {
-    const child = spawn(process.execPath, [`dist/apps/api/src/${program}`], { env: { ...this.environment, ...environment } });
+    const child = spawn(process.execPath, [`dist/apps/api/src/${program}`], {
+      env: { ...this.environment, ...environment },
+    });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -162,7 +164,11 @@ export async function newDatabase(server: PostgresService): Promise<string> {
 }
 
 /** Runs one statement on a connection of its own. */
-export async function sql<Row = any>(connectionString: string, statement: string, values: unknown[] = []): Promise<Row[]> {
+export async function sql<Row = any>(
+  connectionString: string,
+  statement: string,
+  values: unknown[] = [],
+): Promise<Row[]> {
   const client = new Client({ connectionString });
   client.on('error', () => undefined);
   await client.connect();
@@ -214,10 +220,18 @@ export class Load {
     return Math.max(0, ...this.answers.map(({ ms }) => ms));
   }
 
-  private async run(lane: number, send: (lane: number, turn: number) => Promise<Answer>, pauseMs: number): Promise<void> {
+  private async run(
+    lane: number,
+    send: (lane: number, turn: number) => Promise<Answer>,
+    pauseMs: number,
+  ): Promise<void> {
     for (let turn = 0; !this.stopped; turn++) {
       const at = performance.now();
-      const answer = await send(lane, turn).catch((error: Error) => ({ status: 0, ms: performance.now() - at, text: error.message }));
+      const answer = await send(lane, turn).catch((error: Error) => ({
+        status: 0,
+        ms: performance.now() - at,
+        text: error.message,
+      }));
       this.answers.push({ status: answer.status, ms: answer.ms, at, text: answer.text });
       await pause(pauseMs);
     }

@@ -48,7 +48,9 @@ describe('traces', () => {
     expect(request.name).toBe('POST /api/servers/test');
     expect(request.attributes['http.route']).toBe('/api/servers/test');
     const clients = spans.filter(({ kind }) => kind === CLIENT_SPAN);
-    const statements = clients.map(({ attributes }) => attributes['db.statement'] ?? attributes['db.query.text']).filter(Boolean);
+    const statements = clients
+      .map(({ attributes }) => attributes['db.statement'] ?? attributes['db.query.text'])
+      .filter(Boolean);
     expect(statements).toEqual(expect.arrayContaining([expect.stringContaining('INSERT INTO audit_entries')]));
     const calls = clients.filter(({ attributes }) => JSON.stringify(attributes).includes(`${exporter.url}/metrics`));
     expect(calls).toHaveLength(1);

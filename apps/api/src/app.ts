@@ -21,7 +21,7 @@ export async function createApp(config: AppConfig, options: AppOptions = {}): Pr
     AppModule.forRoot(config, dataDir),
     createAdapter(config),
     {
-      logger: config.logLevel === 'silent' ? false : new StartLogger(),
+      logger: options.preview || config.logLevel === 'silent' ? false : new StartLogger(),
       abortOnError: false,
       bodyParser: false,
       preview: options.preview ?? false,

@@ -67,6 +67,11 @@ export class AuditChain implements OnApplicationBootstrap {
     if (raw) this.logger.log({ seq: Number(raw.seq), mac: raw.mac.toString('base64') }, 'audit log stands at');
   }
 
+  /** How many rows of this process wait to be written. */
+  get waiting(): number {
+    return this.queue.length;
+  }
+
   /** The newest state that this process has seen committed; null before the first. */
   get seen(): AuditHead | null {
     return this.newest;

@@ -1,5 +1,5 @@
-import { Global, Module } from '@nestjs/common';
-import { AuditTrail } from '#core';
+import { Global, Module, type OnModuleInit } from '@nestjs/common';
+import { AuditTrail, Metrics } from '#core';
 import { AuditChain } from './audit-chain.js';
 import { AuditLog } from './audit-log.js';
 import { AuditVerifier } from './audit-verifier.js';
@@ -21,4 +21,13 @@ import { AuditService } from './audit.service.js';
   ],
   exports: [AuditTrail, AuditInterceptor],
 })
-export class AuditModule {}
+export class AuditModule implements OnModuleInit {
+  constructor(
+    private readonly chain: AuditChain,
+    private readonly metrics: Metrics,
+  ) {}
+
+  onModuleInit(): void {
+    this.metrics.gauge('einfra_audit_queue', 'Audit rows that wait to be written', () => this.chain.waiting);
+  }
+}

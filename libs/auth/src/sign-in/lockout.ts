@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { Metrics, RateLimited } from '#core';
-import { addressKey } from './address-key.js';
+import { addressKey, Metrics, RateLimited } from '#core';
 
 /** Who tries to sign in, and from where. */
 export interface Attempt {

@@ -25,9 +25,7 @@ export interface KeptAnswer {
 
 /** How a key is met: free (now taken by this request), in use by another request, used for another body, or answered before. */
 export type Claim =
-  | { state: 'taken'; key: TakenKey }
-  | { state: 'in-flight' | 'other-body' }
-  | { state: 'answered'; answer: KeptAnswer };
+  { state: 'taken'; key: TakenKey } | { state: 'in-flight' | 'other-body' } | { state: 'answered'; answer: KeptAnswer };
 
 const RETRY_MS = 1_000;
 const GIVE_UP_MS = 15 * 60_000;
