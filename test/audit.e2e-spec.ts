@@ -1,7 +1,6 @@
 import { DataSource } from 'typeorm';
 import { ADMIN_PASSWORD, startApp, type TestApp } from './harness.js';
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- entries are asserted on, field by field
 type Entry = any;
 
 const SECRET = 'an s3cret nobody may see';
