@@ -40,5 +40,5 @@ export default {
   transformIgnorePatterns: [`/node_modules/(?!.*/node_modules/)(?!(${esm})/).*\\.c?js$`],
   modulePathIgnorePatterns: ['<rootDir>/dist'],
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: 120_000,
 };

@@ -147,7 +147,9 @@ describe('the built application as a process', () => {
         }
       };
       const writers = [writer(0), writer(1), writer(2), writer(3)];
-      await new Promise((resolve) => setTimeout(resolve, 300 + round * 170));
+      // killed while others are under way, at another place in each round
+      const enough = answered.length + 8 + (round % 7) * 5;
+      while (answered.length < enough) await new Promise((resolve) => setTimeout(resolve, 5));
       child.kill('SIGKILL');
       await Promise.all(writers);
     }

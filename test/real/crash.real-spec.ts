@@ -1,4 +1,4 @@
-import { type Answer, newDatabase, newKey, type Replica, Replicas, sql } from './replicas.js';
+import { type Answer, newDatabase, newKey, type Replica, Replicas, sql, until } from './replicas.js';
 import { postgres, type PostgresService, redis, type Service } from './services.js';
 
 const KILL_ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 3);
@@ -37,7 +37,9 @@ describe('processes on one PostgreSQL', () => {
         }
       };
       const writers = [victim, victim, victim, victim, survivor].map(writer);
-      await new Promise((resolve) => setTimeout(resolve, 200 + ((round * 137) % 600)));
+      // killed while others are under way, at another place in each round
+      const enough = answered.length + 8 + (round % 7) * 5;
+      await until('writes were answered', () => Promise.resolve(answered.length >= enough), 30_000);
       await victim.end('SIGKILL');
       await Promise.all(writers);
     }

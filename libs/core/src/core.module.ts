@@ -36,7 +36,7 @@ export class CoreModule {
         ThrottlerModule.forRootAsync({
           inject: [REDIS],
           useFactory: (redis: RedisConnection | null) => ({
-            ...rates(config.rateLimit),
+            throttlers: rates(config.rateLimit),
             storage: redis ? new RedisWindows(redis) : new MemoryWindows(),
           }),
         }),

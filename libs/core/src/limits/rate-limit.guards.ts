@@ -1,5 +1,5 @@
 import { type ExecutionContext, Inject, Injectable, SetMetadata } from '@nestjs/common';
-import { ThrottlerGuard, type ThrottlerOptions, type ThrottlerRequest } from '@nestjs/throttler';
+import { ThrottlerGuard, type ThrottlerOptions } from '@nestjs/throttler';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RateLimited } from '../errors/errors.js';
 import { Metrics } from '../metrics/metrics.js';
@@ -16,16 +16,14 @@ export const StrictlyLimited = (): MethodDecorator => SetMetadata(STRICT, true);
 /** The route is not limited: probes and metrics. */
 export const NotLimited = (): MethodDecorator & ClassDecorator => SetMetadata(FREE, true);
 
-/** The rates, a minute, from RATE_LIMIT: one address may stand for several callers, sign-in is stricter. */
-export function rates(rateLimit: number): { throttlers: ThrottlerOptions[]; skipIf: () => boolean } {
-  return {
-    throttlers: [
-      { name: 'address', ttl: MINUTE, limit: rateLimit * 5 },
-      { name: 'sign-in', ttl: MINUTE, limit: Math.max(10, Math.floor(rateLimit / 40)) },
-      { name: 'caller', ttl: MINUTE, limit: rateLimit },
-    ],
-    skipIf: () => rateLimit === 0,
-  };
+/** The rates, a minute, from RATE_LIMIT (0: none): one address may stand for several callers, sign-in is stricter. */
+export function rates(rateLimit: number): ThrottlerOptions[] {
+  if (rateLimit === 0) return [];
+  return [
+    { name: 'address', ttl: MINUTE, limit: rateLimit * 5 },
+    { name: 'sign-in', ttl: MINUTE, limit: Math.max(10, Math.floor(rateLimit / 40)) },
+    { name: 'caller', ttl: MINUTE, limit: rateLimit },
+  ];
 }
 
 abstract class RateLimitGuard extends ThrottlerGuard {
@@ -34,18 +32,31 @@ abstract class RateLimitGuard extends ThrottlerGuard {
 
   protected abstract applies(throttler: string, context: ExecutionContext): boolean;
 
-  protected override async handleRequest(props: ThrottlerRequest): Promise<boolean> {
-    const { context, limit, ttl, throttler } = props;
-    const name = throttler.name ?? '';
-    if (context.getType() !== 'http' || !this.applies(name, context) || this.marked(FREE, context)) return true;
-    const { req, res } = this.getRequestResponse(context) as unknown as { req: FastifyRequest; res: FastifyReply };
-    const key = `${name}:${await this.getTracker(req)}`;
-    const hit = await this.storageService.increment(key, ttl, limit, 0, name);
-    void res.header('RateLimit-Policy', `${limit};w=${ttl / 1000}`);
-    void res.header('RateLimit-Limit', limit);
-    void res.header('RateLimit-Remaining', Math.max(0, limit - hit.totalHits));
-    void res.header('RateLimit-Reset', hit.timeToExpire);
-    if (!hit.isBlocked) return true;
+  /**
+   * Throttler's own way asks the metadata of a route some thirty times for each request. Which of its limits apply is known here,
+   * and none is set per route.
+   */
+  override async canActivate(context: ExecutionContext): Promise<boolean> {
+    if (context.getType() !== 'http' || this.marked(FREE, context)) return true;
+    const http = context.switchToHttp();
+    for (const throttler of this.throttlers) {
+      if (!this.applies(throttler.name ?? '', context)) continue;
+      const key = `${throttler.name}:${await this.getTracker(http.getRequest<FastifyRequest>())}`;
+      await this.count(throttler, key, http.getResponse<FastifyReply>());
+    }
+    return true;
+  }
+
+  private async count({ name = '', limit, ttl }: ThrottlerOptions, key: string, reply: FastifyReply): Promise<void> {
+    const [most, windowMs] = [limit as number, ttl as number];
+    const hit = await this.storageService.increment(key, windowMs, most, 0, name);
+    void reply.headers({
+      'RateLimit-Policy': `${most};w=${windowMs / 1000}`,
+      'RateLimit-Limit': most,
+      'RateLimit-Remaining': Math.max(0, most - hit.totalHits),
+      'RateLimit-Reset': hit.timeToExpire,
+    });
+    if (!hit.isBlocked) return;
     this.metrics.rateLimitRefusals.inc({ limit: name });
     throw new RateLimited(hit.timeToBlockExpire);
   }

@@ -1,0 +1,3 @@
+import { loadSuite } from '../support/load-suite.js';
+
+loadSuite(600);
