@@ -8,6 +8,9 @@ export interface RawRequest {
   body?: string | Buffer;
 }
 
+/** Streams of events are left after this time, with what came until then. */
+const STREAM_MS = 300;
+
 export interface RawAnswer {
   status: number;
   headers: IncomingHttpHeaders;
@@ -26,19 +29,28 @@ export function sendRaw(
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
     const signal = AbortSignal.timeout(timeoutMs);
-    const sent = request({ hostname, port, method, path, headers: { ...length, ...headers }, agent, signal }, (answer) => {
-      const chunks: Buffer[] = [];
-      answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('error', reject);
-      answer.on('end', () =>
-        resolve({
-          status: answer.statusCode ?? 0,
-          headers: answer.headers,
-          text: Buffer.concat(chunks).toString(),
-          ms: performance.now() - started,
-        }),
-      );
-    });
+    const sent = request(
+      { hostname, port, method, path, headers: { ...length, ...headers }, agent, signal },
+      (answer) => {
+        const chunks: Buffer[] = [];
+        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        const done = (): void =>
+          resolve({
+            status: answer.statusCode ?? 0,
+            headers: answer.headers,
+            text: Buffer.concat(chunks).toString(),
+            ms: performance.now() - started,
+          });
+        answer.on('error', reject);
+        answer.on('end', done);
+        // these don't end by themselves
+        if (!answer.headers['content-type']?.startsWith('text/event-stream')) return;
+        setTimeout(() => {
+          done();
+          answer.destroy();
+        }, STREAM_MS).unref();
+      },
+    );
     sent.on('error', reject);
     sent.end(body);
   });

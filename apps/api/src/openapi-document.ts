@@ -15,13 +15,17 @@ interface Operation {
 /** What the groups of operations are about. */
 const TAGS: Record<string, string> = {
   Audit: 'What was done, by whom, and the proof that nothing is missing.',
+  Events: 'What happens, as it happens.',
   Grants: 'Who holds which role where, and why somebody may or may not do something.',
+  Overview: 'Counts over all registered systems.',
   Health: 'Probes and figures of this process. No sign-in needed.',
   Roles: 'Named sets of permissions.',
   Servers: 'Registered servers, their state and metrics.',
   'Sign-in': 'Signing in and out, sessions, your own account.',
+  Streams: 'Tickets with which browsers open WebSockets.',
   Teams: 'Groups of users that roles can be granted to.',
   Users: 'Who can sign in.',
+  Webhooks: 'Addresses outside that are told of events.',
 };
 
 const SUCCESS: Record<string, string> = {
