@@ -32,6 +32,7 @@ import {
   runInContext,
   Unauthenticated,
 } from '#core';
+import { AuthModule } from '#auth';
 import { DatabaseModule } from '../apps/api/src/database/database.module.js';
 import { AuditVerifier } from '../libs/audit/src/audit-verifier.js';
 import { AuditInterceptor } from '../libs/audit/src/audit.interceptor.js';
@@ -122,7 +123,7 @@ describe('AuditInterceptor', () => {
   beforeAll(async () => {
     const config = { ...loadConfig({}), encryptionKeys: [{ id: 'test', key: randomBytes(32) }] };
     @Module({
-      imports: [DatabaseModule.forRoot(config, null), CoreModule.forRoot(config), AuditModule],
+      imports: [DatabaseModule.forRoot(config, null), CoreModule.forRoot(config), AuthModule, AuditModule],
       controllers: [ThingsController],
       providers: [
         { provide: APP_FILTER, useClass: ProblemFilter },

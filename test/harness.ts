@@ -1,10 +1,14 @@
 import { randomBytes } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { type AppConfig, loadConfig } from '#core';
 import { createApp } from '../apps/api/src/app.js';
 
 /** Password of `admin` in every test application. */
 export const ADMIN_PASSWORD = 'correct horse battery staple';
+
+/** Streams of events that have begun are left after this time. */
+const STREAM_MS = 1_000;
 
 /** What a request answered; `body` is parsed JSON where it is JSON. */
 export interface Answer {
@@ -60,6 +64,20 @@ export async function startApp(
   return started;
 }
 
+/** The whole answer; of one that does not end by itself (a stream of events) what comes at first. */
+async function textOf(stream: Readable, leave: () => void): Promise<string> {
+  const chunks: Buffer[] = [];
+  const timer = setTimeout(leave, STREAM_MS);
+  try {
+    for await (const chunk of stream) chunks.push(chunk as Buffer);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'LIGHT_ECONNRESET') throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
 class RunningApp implements TestApp {
   adminToken = '';
 
@@ -79,14 +97,16 @@ class RunningApp implements TestApp {
       url,
       headers: { ...authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       payload: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+      payloadAsStream: true,
     });
+    const text = await textOf(response.stream(), () => response.raw.res.destroy());
     const isJson =
       /json/.test(String(response.headers['content-type'])) && !/ndjson/.test(String(response.headers['content-type']));
     return {
       status: response.statusCode,
       headers: response.headers,
-      body: isJson && response.body ? JSON.parse(response.body) : undefined,
-      text: response.body,
+      body: isJson && text ? JSON.parse(text) : undefined,
+      text,
     };
   }
 

@@ -9,6 +9,7 @@ import { memoryCache } from '../libs/core/src/cache/cache-store.client.js';
 import { TaggedCache } from '../libs/core/src/cache/tagged-cache.js';
 import { Poller } from '../libs/servers/src/polling/poller.js';
 import { PollStore } from '../libs/servers/src/polling/poll-store.js';
+import { RecordedEvents } from './support/recorded-events.js';
 import { type NodeExporterMode, type NodeExporterStub, startNodeExporter } from './stubs/node-exporter.js';
 
 /** Faster than can be configured, so that a test sees many turns. */
@@ -40,12 +41,14 @@ function startPoller(): { poller: Poller; instance: Instance } {
   const http = new OutboundHttp(new HttpService(), new OutboundGuard(config.outbound), new Metrics());
   const instance = new Instance(source);
   const poller = new Poller(
-    new PollStore(source),
+    new PollStore(source, new RecordedEvents()),
     new NodeExporterClient(http),
     new SamplePartitions(source, config),
     instance,
     new TaggedCache(memoryCache(), 5),
     config,
+    // no server here is read by SSH
+    undefined as never,
   );
   pollers.push(poller);
   poller.onApplicationBootstrap();

@@ -9,17 +9,19 @@ import { MetricsService } from '../libs/servers/src/metrics/metrics.service.js';
 import type { MetricSample, NodeReading } from '../libs/servers/src/node-exporter-metrics.js';
 import { type Claim, type PollResult, PollStore } from '../libs/servers/src/polling/poll-store.js';
 import { Server } from '../libs/servers/src/server.entity.js';
+import { RecordedEvents } from './support/recorded-events.js';
 
 const DAY_MS = 86_400_000;
 const config: AppConfig = loadConfig({ METRICS_RETENTION_DAYS: '3' });
 
 let source: DataSource;
 let store: PollStore;
+const events = new RecordedEvents();
 let partitions: SamplePartitions;
 
 beforeAll(async () => {
   source = await openDataSource(config.database, null, [Server]);
-  store = new PollStore(source);
+  store = new PollStore(source, events);
   partitions = new SamplePartitions(source, config);
   await partitions.ensure();
 });
@@ -52,14 +54,21 @@ function sampleAt(at: Date, figures: Partial<MetricSample> = {}): MetricSample {
   };
 }
 
+const NO_DEVICES = { at: '2026-01-01T00:00:00.000Z', fileSystems: [], disks: [], interfaces: [] };
 const reading = { at: 5, interfaces: [], fileSystems: [{}], os: 'Debian \u0000 12' } as unknown as NodeReading;
 
 function success(claim: Claim, figures: Partial<MetricSample> = {}): PollResult {
   return {
     claim,
-    state: { status: 'online', reason: null, failures: 0, successes: 1, retrySoon: false },
+    state: { status: 'online', reason: null, failures: 0, successes: 1, strained: 0, retrySoon: false },
     nextAt: claim.claimedAt + 15_000,
-    success: { reading, sample: sampleAt(new Date(), figures), newFacts: null },
+    success: {
+      reading,
+      sample: sampleAt(new Date(), figures),
+      newFacts: null,
+      devices: NO_DEVICES,
+      found: { os: 'Debian' },
+    },
   };
 }
 
@@ -82,7 +91,7 @@ describe('claiming servers', () => {
     const id = await addServer();
     const first = await store.claim(10, 10, 15_000);
     expect(first).toMatchObject([
-      { serverId: id, url: `http://127.0.0.1:9100/${id}`, status: 'unknown', failures: 0, previous: null },
+      { serverId: id, source: { url: `http://127.0.0.1:9100/${id}` }, status: 'unknown', failures: 0, previous: null },
     ]);
     expect(first[0]?.facts).toEqual({
       os: null,
@@ -175,7 +184,14 @@ describe('writing results', () => {
       {
         claim,
         nextAt: claim.claimedAt + 5_000,
-        state: { status: 'offline', reason: 'It could not be reached.', failures: 2, successes: 0, retrySoon: false },
+        state: {
+          status: 'offline',
+          reason: 'It could not be reached.',
+          failures: 2,
+          successes: 0,
+          strained: 0,
+          retrySoon: false,
+        },
       },
     ]);
     expect(await row(id)).toMatchObject({

@@ -108,7 +108,7 @@ describe('registering a server', () => {
     ['a source that is a text', { source: 'none' }, '/source'],
     ['a source that is a list', { source: [{ type: 'none' }] }, '/source'],
     ['a source without a type', { source: {} }, '/source/type'],
-    ['a source of another type', { source: { type: 'ssh' } }, '/source/type'],
+    ['a source of another type', { source: { type: 'telnet' } }, '/source/type'],
     ['a source with an inherited name', { source: { type: 'constructor' } }, '/source/type'],
     ['a node_exporter without address', { source: { type: 'node-exporter' } }, '/source/url'],
     ['no source with an address', { source: { type: 'none', url: 'http://web:9100' } }, '/source/url'],
@@ -497,7 +497,7 @@ describe('metrics', () => {
 
   it.each<[string, string]>([
     ['from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', '?from'],
-    ['from=2026-01-01T00:00:00Z&to=2026-01-09T00:00:00Z', '?from'],
+    ['from=2026-01-01T00:00:00Z&to=2026-05-01T00:00:00Z', '?from'],
     ['from=yesterday', '?from'],
     ['points=1001', '?points'],
     ['points=0', '?points'],

@@ -1,8 +1,17 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 
@@ -85,6 +94,88 @@ export async function nodeExporter(): Promise<Service> {
   });
 }
 
+export interface SshdService extends Service {
+  port: number;
+  /** `SHA256:…` of its host key. */
+  hostKey: string;
+  /** Whom it lets in: the user that the tests run as. */
+  username: string;
+  /** OpenSSH private keys that it accepts; the second is encrypted with `passphrase`. */
+  privateKey: string;
+  encryptedKey: string;
+  passphrase: string;
+  /** Private keys of its users and hosts, and what it says of its work. */
+  directory: string;
+  /** Gives it another host key; answers its fingerprint. It counts from the next start on. */
+  changeHostKey(): string;
+}
+
+/** OpenSSH's server on a port and with keys of its own. `settings` are lines of sshd_config; those that come first win there. */
+export async function sshd(settings: string[] = [], path?: string): Promise<SshdService> {
+  const port = await freePort();
+  const username = userInfo().username;
+  const passphrase = 'open sesame';
+  const directory = mkdtempSync(join(tmpdir(), 'einfra-sshd-'));
+  try {
+    const make = (name: string, words: string): string => {
+      const file = join(directory, name);
+      for (const old of [file, `${file}.pub`]) rmSync(old, { force: true });
+      execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', words, '-f', file, '-C', 'einfra tests']);
+      return readFileSync(file, 'utf8');
+    };
+    const changeHostKey = (): string => {
+      make('host', '');
+      return execFileSync('ssh-keygen', ['-lf', join(directory, 'host.pub')], { encoding: 'utf8' }).split(' ')[1]!;
+    };
+    const [hostKey, privateKey, encryptedKey] = [changeHostKey(), make('user', ''), make('locked', passphrase)];
+    const accepted = ['user', 'locked'].map((name) => readFileSync(join(directory, `${name}.pub`), 'utf8'));
+    writeFileSync(join(directory, 'authorized_keys'), accepted.join(''), { mode: 0o600 });
+    const config = [
+      ...settings,
+      `Port ${port}`,
+      'ListenAddress 127.0.0.1',
+      `HostKey ${join(directory, 'host')}`,
+      `AuthorizedKeysFile ${join(directory, 'authorized_keys')}`,
+      `PidFile ${join(directory, 'pid')}`,
+      // the directory lies below one that everybody may write to
+      'StrictModes no',
+      'PermitRootLogin yes',
+      'PasswordAuthentication yes',
+      'KbdInteractiveAuthentication no',
+      'AllowAgentForwarding no',
+      ...(path === undefined ? [] : [`SetEnv PATH=${path}:/usr/bin:/bin:/usr/sbin:/sbin`]),
+    ];
+    writeFileSync(join(directory, 'config'), `${config.join('\n')}\n`);
+    // where it leaves its privileges; packages make it at boot
+    if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
+    const args = ['-D', '-e', '-f', join(directory, 'config')];
+    const program = new Program(find('sshd'), args, { cwd: directory }, () => greeting(port), 'SIGTERM');
+    await program.start();
+    const service = program.asService(`ssh://127.0.0.1:${port}`, directory);
+    const { stop, halt } = service;
+    // those that serve a connection outlive the one that listens, and hold its output
+    const cut = (): void => program.signalChildren('SIGKILL');
+    service.stop = () => (cut(), stop());
+    service.halt = (signal) => (cut(), halt(signal));
+    const facts = { port, hostKey, username, privateKey, encryptedKey, passphrase, directory, changeHostKey };
+    return Object.defineProperties(service, Object.getOwnPropertyDescriptors(facts)) as SshdService;
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** An SSH server speaks first. */
+async function greeting(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    const [said] = (await once(socket, 'data')) as [Buffer];
+    if (!said.toString().startsWith('SSH-2.0-')) throw new Error(said.toString());
+  } finally {
+    socket.destroy();
+  }
+}
+
 function ofEnvironment(url: string): Service {
   const refuse = (): never => {
     throw new Error(`${url} was given to the tests and is not theirs to stop`);
@@ -162,6 +253,12 @@ class Program {
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
     }
+  }
+
+  signalChildren(signal: NodeJS.Signals): void {
+    const pid = this.child?.pid;
+    if (pid === undefined || this.ended || !existsSync(`/proc/${pid}`)) return;
+    for (const child of childrenOf(pid)) process.kill(child, signal);
   }
 
   asService(url: string, directory: string): Service {

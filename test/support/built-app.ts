@@ -11,6 +11,7 @@ const MAIN = 'dist/apps/api/src/main.js';
 export interface BuiltApp {
   /** Like `http://127.0.0.1:40123`. */
   address: string;
+  pid: number;
   dataDir: string;
   /** Everything that it has written to its standard streams. */
   output(): string;
@@ -41,6 +42,7 @@ export async function startBuiltApp(environment: Record<string, string>): Promis
   let output = '';
   const app: BuiltApp = {
     address: '',
+    pid: child.pid as number,
     dataDir,
     output: () => output,
     ended: () => (hasEnded(child) ? `exit code ${child.exitCode}, signal ${child.signalCode}` : null),

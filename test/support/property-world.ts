@@ -48,6 +48,12 @@ export class PropertyWorld {
       { subject: { type: 'user', id: user.id }, role: 'role', scope: { type: 'all' } },
       admin,
     );
+    await this.make('/api/servers', { name: 'pushing', source: { type: 'push' } }, admin);
+    const webhook = { name: 'receiver', url: metricsUrl, events: ['server.*'], secret: 'a secret of the receiver' };
+    await this.make('/api/webhooks', webhook, admin);
+    const headers = { ...bearer(admin), 'content-type': 'application/json' };
+    const rows = JSON.stringify([{ name: 'imported' }]);
+    this.learn('/api/operations', await this.ask({ method: 'POST', path: '/api/servers/import', headers, body: rows }));
     for (const path of lists) this.learn(path, await this.ask({ method: 'GET', path, headers: bearer(admin) }));
   }
 

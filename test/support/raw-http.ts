@@ -9,6 +9,9 @@ export interface RawRequest {
   body?: string | Buffer;
 }
 
+/** Streams of events are left after this time, with what came until then. */
+const STREAM_MS = 300;
+
 export interface RawAnswer {
   status: number;
   headers: IncomingHttpHeaders;
@@ -32,15 +35,21 @@ export function sendRaw(
       (answer) => {
         const chunks: Buffer[] = [];
         answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-        answer.on('error', reject);
-        answer.on('end', () =>
+        const done = (): void =>
           resolve({
             status: answer.statusCode ?? 0,
             headers: answer.headers,
             text: Buffer.concat(chunks).toString(),
             ms: performance.now() - started,
-          }),
-        );
+          });
+        answer.on('error', reject);
+        answer.on('end', done);
+        // these don't end by themselves
+        if (!answer.headers['content-type']?.startsWith('text/event-stream')) return;
+        setTimeout(() => {
+          done();
+          answer.destroy();
+        }, STREAM_MS).unref();
       },
     );
     sent.on('error', reject);

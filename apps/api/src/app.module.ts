@@ -16,9 +16,11 @@ import {
   ResponseHeadersInterceptor,
 } from '#core';
 import { ServersModule } from '#servers';
+import { WebhooksModule } from '#webhooks';
 import { DatabaseModule } from './database/database.module.js';
 import { HealthController } from './health/health.controller.js';
 import { MetricsController } from './health/metrics.controller.js';
+import { OverviewModule } from './overview/overview.module.js';
 import { AppLogger, loggerOptions } from './logging.js';
 
 /** The whole application. The order of guards and interceptors is the order of a request. */
@@ -36,6 +38,8 @@ export class AppModule {
         AuthModule,
         AuditModule,
         ServersModule,
+        WebhooksModule,
+        OverviewModule,
       ],
       controllers: [HealthController, MetricsController],
       providers: [

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import helmet from '@fastify/helmet';
-import { BadRequestException, Logger } from '@nestjs/common';
+import { BadRequestException, Logger, UnsupportedMediaTypeException } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { trace } from '@opentelemetry/api';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
@@ -40,7 +40,9 @@ export async function prepareServer(app: NestFastifyApplication, config: AppConf
   const server = app.getHttpAdapter().getInstance();
   addContext(server);
   addAccessLog(server, app.get(Metrics));
+  addBodyLimits(server);
   addJsonParser(server);
+  addCsvParser(server);
   await app.register(helmet, {
     contentSecurityPolicy: {
       useDefaults: false,
@@ -131,6 +133,28 @@ function addJsonParser(server: FastifyInstance): void {
     const text = body.toString();
     if (text.trim() === '') done(null, undefined);
     else void parse(request, text, done);
+  });
+}
+
+/** Routes say with `RouteConfig` that they take more than others, and that they take CSV. */
+interface RouteBodies {
+  bodyLimit?: number;
+  csv?: boolean;
+}
+
+function addBodyLimits(server: FastifyInstance): void {
+  server.addHook('onRoute', (route) => {
+    const { bodyLimit } = (route.config ?? {}) as RouteBodies;
+    if (bodyLimit !== undefined) route.bodyLimit = bodyLimit;
+  });
+}
+
+/** CSV as one text. */
+function addCsvParser(server: FastifyInstance): void {
+  server.addContentTypeParser('text/csv', { parseAs: 'buffer' }, (request, body, done) => {
+    if (!(request.routeOptions.config as RouteBodies).csv) return done(new UnsupportedMediaTypeException());
+    if (!isUtf8(body as Buffer)) return done(new BadRequestException('The body is not valid UTF-8.'));
+    done(null, body.toString());
   });
 }
 

@@ -15,13 +15,20 @@ interface Operation {
 /** What the groups of operations are about. */
 const TAGS: Record<string, string> = {
   Audit: 'What was done, by whom, and the proof that nothing is missing.',
+  Events: 'What happens, as it happens.',
   Grants: 'Who holds which role where, and why somebody may or may not do something.',
+  Operations: 'What takes long: progress, log, result, cancel.',
+  Overview: 'Counts over all registered systems.',
   Health: 'Probes and figures of this process. No sign-in needed.',
   Roles: 'Named sets of permissions.',
+  Schedules: 'What is done again and again, and when it was done last.',
+  'Server services': 'systemd units of a server, over SSH.',
   Servers: 'Registered servers, their state and metrics.',
   'Sign-in': 'Signing in and out, sessions, your own account.',
+  Streams: 'Tickets with which browsers open WebSockets.',
   Teams: 'Groups of users that roles can be granted to.',
   Users: 'Who can sign in.',
+  Webhooks: 'Addresses outside that are told of events.',
 };
 
 const SUCCESS: Record<string, string> = {
@@ -43,6 +50,8 @@ const PROBLEMS: Record<string, string> = {
   '414': 'A part of the path is too long.',
   '415': 'The content type is not accepted.',
   '429': 'Too many requests; `Retry-After` says when to try again.',
+  '502': 'The remote system failed or refused the stored credential; `system` names it.',
+  '504': 'The remote system did not answer in time; `system` names it.',
   '500': 'Something went wrong; the request id leads to the log.',
   '503': 'The database or a needed part is unavailable for now.',
 };
@@ -101,6 +110,9 @@ const IDEMPOTENCY_KEY = {
   schema: { type: 'string', maxLength: 255 },
 };
 
+/** Operations that wait for what a registered system answers. */
+const REMOTE = /\/(services|processes|exec|reboot|connectivity)(\/|$)/;
+
 function isSignedIn({ security }: Operation): boolean {
   return !security?.some((requirement) => Object.keys(requirement).length === 0);
 }
@@ -114,6 +126,7 @@ function problemsOf(operation: Operation, method: string, path: string): string[
   if (path.includes('{')) statuses.push('404', '414');
   if (method !== 'get') statuses.push('409', '415');
   if (operation.requestBody) statuses.push('413');
+  if (REMOTE.test(path)) statuses.push('409', '502', '504');
   if (operation.parameters?.some((parameter) => (parameter as { name?: string }).name === 'If-Match'))
     statuses.push('412');
   return statuses;

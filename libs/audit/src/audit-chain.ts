@@ -5,7 +5,7 @@ import { AuditUnavailable, KeyStore, type StoredKey } from '#core';
 import { HEAD_COLUMNS, type RawAuditHead, type ReadHead, readHead, UnknownAuditKey } from './audit-head.js';
 import { type AuditHead, entryMac, GENESIS_MAC, sameMac } from './audit-mac.js';
 import type { AuditRow, NewAuditRow } from './audit-row.js';
-import { lastLink, lockHead, writeFirstHead, writeLinks } from './chain-statements.js';
+import { type ChainLink, lastLink, lockHead, removeLinks, writeFirstHead, writeLinks } from './chain-statements.js';
 
 /** Rows written in one transaction at the most. */
 const BATCH = 200;
@@ -18,6 +18,13 @@ export const TAMPERING = 'audit.tampering';
 export interface Appended {
   seq: number;
   at: Date;
+}
+
+/** The log is not as EINFRA wrote it. The next entry says so. */
+export class TamperedLog extends Error {
+  constructor() {
+    super('the audit log is not as it was written');
+  }
 }
 
 interface Waiting {
@@ -90,6 +97,28 @@ export class AuditChain implements OnApplicationBootstrap {
       this.queue.push({ row, resolve, reject });
       this.running ??= this.run();
     });
+  }
+
+  /**
+   * Removes the oldest rows, up to a number, and appends the entry that says so, at once: the chain always fits together, and begins
+   * behind the last row that was removed. Answers how many there were. Throws TamperedLog instead of removing what proves a change.
+   */
+  async removeUpTo(seq: number, checkpoint: (removed: ChainLink & { count: number }) => NewAuditRow): Promise<number> {
+    await this.keys.reload();
+    const key = this.keys.current('audit');
+    const { head, count } = await this.dataSource.transaction(async (manager) => {
+      const { raw, now } = await lockHead(manager);
+      const read = readHead(raw, this.keys, true);
+      if (!read?.genuine || this.isOlderThanSeen(read.head)) throw new TamperedLog();
+      const removed = await removeLinks(manager, seq);
+      if (!removed) return { head: read.head, count: 0 };
+      const tip = { ...read.head, baseSeq: removed.seq, baseMac: removed.mac };
+      const chained = chain([checkpoint(removed)], tip, now, key);
+      if (!(await writeLinks(manager, chained.signed, chained.head, key, read.head))) throw new TamperedLog();
+      return { head: chained.head, count: removed.count };
+    });
+    this.see(head);
+    return count;
   }
 
   /** Resolves when nothing waits any more. */

@@ -115,8 +115,14 @@ export class AuditLog extends AuditTrail implements BeforeApplicationShutdown {
 
   private async write(event: AuditEvent, request: RequestContext | undefined, more: AuditPayload = {}): Promise<void> {
     const { action, outcome, actor, resource, status, detail } = event;
+    const changes =
+      event.before === undefined && event.after === undefined
+        ? {}
+        : changedFields(event.before, event.after, request?.secrets ?? []);
     const row = { action, phase: 'event' as const, actionId: randomUUID(), outcome, instanceId: null };
-    await this.chain.append(compose(row, request, { ...more, status, detail: detail ?? null }, { actor, resource }));
+    await this.chain.append(
+      compose(row, request, { ...more, ...changes, status, detail: detail ?? null }, { actor, resource }),
+    );
   }
 }
 

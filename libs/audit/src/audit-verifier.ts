@@ -43,7 +43,15 @@ export class AuditVerifier {
     return this.current;
   }
 
+  /** Retention may move the beginning of the chain while it is walked: then it is walked again. */
   private async run(): Promise<Verification> {
+    for (;;) {
+      const { base, verification } = await this.verifyOnce();
+      if (verification.valid || base === (await this.snapshot()).head?.baseSeq) return verification;
+    }
+  }
+
+  private async verifyOnce(): Promise<{ base: number | undefined; verification: Verification }> {
     const seen = this.chain.seen;
     const snapshot = await this.snapshot();
     // the base of a changed head can't be believed: what lies before the first row is missing then
@@ -51,7 +59,8 @@ export class AuditVerifier {
     const walk = { seq: base.baseSeq, mac: base.baseMac, entries: 0 };
     const fault = (await this.walk(walk, snapshot.lastSeq ?? 0)) ?? this.faultAtEnd(walk, snapshot, seen);
     if (!fault && snapshot.head) this.chain.see(snapshot.head);
-    return { valid: fault === null, entries: walk.entries, firstInvalid: fault };
+    const verification = { valid: fault === null, entries: walk.entries, firstInvalid: fault };
+    return { base: snapshot.head?.baseSeq, verification };
   }
 
   private async snapshot(): Promise<Snapshot> {

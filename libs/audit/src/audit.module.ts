@@ -2,6 +2,7 @@ import { Global, Module, type OnModuleInit } from '@nestjs/common';
 import { AuditTrail, Metrics } from '#core';
 import { AuditChain } from './audit-chain.js';
 import { AuditLog } from './audit-log.js';
+import { AuditRetention } from './audit-retention.js';
 import { AuditVerifier } from './audit-verifier.js';
 import { AuditController } from './audit.controller.js';
 import { AuditInterceptor } from './audit.interceptor.js';
@@ -16,6 +17,7 @@ import { AuditService } from './audit.service.js';
     AuditVerifier,
     AuditLog,
     AuditService,
+    AuditRetention,
     AuditInterceptor,
     { provide: AuditTrail, useExisting: AuditLog },
   ],

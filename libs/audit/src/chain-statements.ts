@@ -40,6 +40,20 @@ export async function lastLink(manager: EntityManager): Promise<ChainLink | null
   return row ? { seq: Number(row.seq), mac: Buffer.from(row.mac) } : null;
 }
 
+/** Removes the oldest rows, up to a number; answers the last one and how many there were, null when there was none. */
+export async function removeLinks(
+  manager: EntityManager,
+  upTo: number,
+): Promise<(ChainLink & { count: number }) | null> {
+  await manager.query(`SELECT set_config('einfra.audit_retention', 'on', true)`);
+  const [row] = await manager.query<{ seq: string; mac: Buffer; count: number }[]>(
+    `WITH gone AS (DELETE FROM audit_entries WHERE seq <= $1 RETURNING seq, mac)
+     SELECT seq, mac, (count(*) OVER ())::int AS count FROM gone ORDER BY seq DESC LIMIT 1`,
+    [upTo],
+  );
+  return row ? { seq: Number(row.seq), mac: Buffer.from(row.mac), count: row.count } : null;
+}
+
 const WRITE = `WITH last AS (SELECT seq, mac FROM audit_entries ORDER BY seq DESC LIMIT 1),
   fits AS (
     SELECT 1 WHERE $1::bigint IS NULL

@@ -1,8 +1,9 @@
 import { Global, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { Access } from '#core';
+import { Access, LiveCallers } from '#core';
 import { CallerAccess } from './access/caller-access.js';
 import { CheckedScopeInterceptor } from './access/checked-scope.interceptor.js';
+import { CurrentCallers } from './access/current-callers.js';
 import { Escalation } from './access/escalation.js';
 import { ExplainController } from './access/explain.controller.js';
 import { ExplainService } from './access/explain.service.js';
@@ -47,6 +48,7 @@ const ENTITIES = [User, Team, TeamMember, Role, Grant];
     ...SIGN_IN_PROVIDERS,
     CallerAccess,
     { provide: Access, useExisting: CallerAccess },
+    { provide: LiveCallers, useClass: CurrentCallers },
     PermissionGuard,
     CheckedScopeInterceptor,
     Escalation,
@@ -59,6 +61,6 @@ const ENTITIES = [User, Team, TeamMember, Role, Grant];
     SystemGrants,
     ExplainService,
   ],
-  exports: [Access, PermissionGuard, CheckedScopeInterceptor, SystemGrants, ...SIGN_IN_PROVIDERS],
+  exports: [Access, LiveCallers, PermissionGuard, CheckedScopeInterceptor, SystemGrants, ...SIGN_IN_PROVIDERS],
 })
 export class AuthModule {}

@@ -20,4 +20,8 @@ export class ConnectionTestView {
    */
   version!: string | null;
   problem!: ConnectionProblemView | null;
+  /** Fingerprint of the host key that an SSH server has shown; absent for other sources. */
+  hostKey?: string;
+  /** The same of the jump host; absent without one. */
+  jumpHostKey?: string;
 }

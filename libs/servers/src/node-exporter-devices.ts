@@ -2,6 +2,8 @@ import type { Sample } from './prometheus-text.js';
 
 /** A local file system, once for each device. Sizes in bytes. */
 export interface FileSystemReading {
+  /** Absent when the source doesn't say. */
+  device?: string;
   mountpoint: string;
   type: string;
   size: number;
@@ -18,6 +20,16 @@ export interface InterfaceReading {
   device: string;
   receive: number | null;
   transmit: number | null;
+}
+
+/** What a disk has done since the machine started. */
+export interface DiskReading {
+  device: string;
+  /** Bytes. */
+  read: number | null;
+  written: number | null;
+  /** Seconds with something to do. */
+  busySeconds: number | null;
 }
 
 /** More than machines have, few enough to be stored with every reading. */
@@ -40,13 +52,24 @@ const NOT_A_DISK =
 const NOT_COUNTED =
   /^(?:lo\d*|veth.*|docker.*|podman.*|br-.*|br\d+|vmbr\d+|virbr.*|vnet\d+|fwbr.*|fwpr.*|fwln.*|lxc.*|lxdbr.*|incusbr.*|cni.*|flannel.*|cali.*|cilium.*|weave.*|vxlan.*|kube-.*|nodelocaldns|ovs-.*|genev_.*|bond\d+|team\d+|vlan\d+|.*\.\d+|tunl?\d+|tap.*|wg\d+|tailscale\d+|gre.*|erspan\d+|ip6?_?vti\d+|sit\d+|ip6tnl\d+|ip6gre\d+|ppp\d+|ifb\d+|dummy\d+)$/;
 
+/** Not disks: parts of disks, what lives in memory or in files, and what is made of other disks. */
+export const NOT_A_DRIVE =
+  /^(?:loop|z?ram|fd|sr|dm-|md|nbd|rbd|zd)\d+|^(?:(?:[hsv]|xv)d[a-z]+|nvme\d+n\d+p|mmcblk\d+p)\d+$/;
+
 const DIRECTIONS = new Map<string, 'receive' | 'transmit'>([
   ['node_network_receive_bytes_total', 'receive'],
   ['node_network_transmit_bytes_total', 'transmit'],
 ]);
 
+const DISK_FIELDS = new Map<string, Exclude<keyof DiskReading, 'device'>>([
+  ['node_disk_read_bytes_total', 'read'],
+  ['node_disk_written_bytes_total', 'written'],
+  ['node_disk_io_time_seconds_total', 'busySeconds'],
+]);
+
 /** What this file reads. */
 export const DEVICE_METRICS = [
+  ...DISK_FIELDS.keys(),
   ...DIRECTIONS.keys(),
   ...['size_bytes', 'free_bytes', 'avail_bytes', 'files', 'files_free', 'readonly'].map((name) => FILE_SYSTEM + name),
 ];
@@ -86,6 +109,7 @@ export function readFileSystems(samples: Sample[]): FileSystemReading[] {
       continue;
     }
     disks.set(disk, {
+      device: clean(disk),
       mountpoint: clean(mountpoint),
       type: clean(type),
       ...{ size, free, avail },
@@ -119,6 +143,25 @@ export function readInterfaces(samples: Sample[]): InterfaceReading[] {
     interfaces.set(device, entry);
   }
   return [...interfaces.values()].slice(0, MAX_DEVICES);
+}
+
+/** Disks as wholes: what is made of them, or in memory, would be counted twice or is none. */
+export function readDisks(samples: Sample[]): DiskReading[] {
+  const disks = new Map<string, DiskReading>();
+  for (const { name, labels, value } of samples) {
+    const field = DISK_FIELDS.get(name);
+    const device = clean(labels.device ?? '');
+    if (!field || device === '' || NOT_A_DRIVE.test(device)) continue;
+    const entry = disks.get(device) ?? { device, read: null, written: null, busySeconds: null };
+    entry[field] = quantity(value);
+    disks.set(device, entry);
+  }
+  return [...disks.values()].slice(0, MAX_DEVICES);
+}
+
+/** Whether traffic over an interface is traffic of the machine, and counted nowhere else. */
+export function isCounted(device: string): boolean {
+  return !NOT_COUNTED.test(device);
 }
 
 /** As df counts: `used` is what is not free for root, and the percentage leaves out what is reserved for root. */

@@ -65,6 +65,7 @@ describe('a real scrape', () => {
       load15: 0.2,
       fileSystems: [
         {
+          device: '/dev/vda',
           mountpoint: '/',
           type: 'ext4',
           size: 270553174016,
@@ -79,6 +80,14 @@ describe('a real scrape', () => {
       os: 'Debian GNU/Linux 12 (bookworm)',
       kernel: '6.12.0-amd64',
       architecture: 'x86_64',
+      disks: [],
+      details: {
+        hostname: 'node',
+        cpuModel: null,
+        virtualisation: null,
+        disks: null,
+        interfaces: [{ name: 'eth0', macAddress: null, mtu: null, speedBitsPerSecond: null, addresses: [] }],
+      },
     });
     expect(times).toEqual({ cores: 2, idle: expect.closeTo(4252.31, 6), total: expect.closeTo(4488, 6) });
   });

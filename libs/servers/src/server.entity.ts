@@ -1,6 +1,7 @@
 import { Column, Entity } from 'typeorm';
 import { RegisteredSystem } from '#core';
 import type { ServerSource } from './server-source.js';
+import type { PublicSsh } from './ssh/ssh-settings.js';
 
 /** pg hands bigint over as text; sizes of memory and disks fit into a number. */
 const bytes = {
@@ -43,4 +44,11 @@ export class Server extends RegisteredSystem {
 
   @Column('jsonb')
   source!: ServerSource;
+
+  @Column('jsonb', { nullable: true })
+  ssh!: PublicSsh | null;
+
+  /** Only read where somebody signs in; undefined in what lists load. */
+  @Column('text', { name: 'sealed_ssh', nullable: true, select: false })
+  sealedSsh!: string | null;
 }

@@ -2,7 +2,8 @@ import { ApiProperty, getSchemaPath } from '@nestjs/swagger';
 import { SYSTEM_STATUSES, type SystemStatus } from '#core';
 import type { Server } from './server.entity.js';
 import type { ServerSource } from './server-source.js';
-import { NodeExporterSourceDto, NoSourceDto } from './servers.dto.js';
+import { SshView } from './ssh/ssh.view.js';
+import { NodeExporterSourceDto, NoSourceDto, PushSourceDto, SshSourceDto } from './servers.dto.js';
 
 /** A server as the API shows it. */
 export class ServerView {
@@ -41,8 +42,14 @@ export class ServerView {
   memoryBytes!: number | null;
   /** @example 512110190592 */
   diskBytes!: number | null;
-  @ApiProperty({ oneOf: [{ $ref: getSchemaPath(NodeExporterSourceDto) }, { $ref: getSchemaPath(NoSourceDto) }] })
+  @ApiProperty({
+    oneOf: [NodeExporterSourceDto, SshSourceDto, PushSourceDto, NoSourceDto].map((source) => ({
+      $ref: getSchemaPath(source),
+    })),
+  })
   source!: ServerSource;
+  /** How it is reached by SSH; null when it is not. Never a credential. */
+  ssh!: SshView | null;
   /** Counts people's changes; the ETag. */
   version!: number;
   createdAt!: string;
@@ -69,6 +76,7 @@ export class ServerView {
     view.memoryBytes = server.memoryBytes;
     view.diskBytes = server.diskBytes;
     view.source = server.source;
+    view.ssh = server.ssh ?? null;
     view.version = server.version;
     view.createdAt = server.createdAt.toISOString();
     view.updatedAt = server.updatedAt.toISOString();

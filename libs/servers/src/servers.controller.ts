@@ -10,14 +10,16 @@ import {
   CreateServerDto,
   NodeExporterSourceDto,
   NoSourceDto,
+  PushSourceDto,
   ServerListQuery,
+  SshSourceDto,
   UpdateServerDto,
 } from './servers.dto.js';
 import { ServersService } from './servers.service.js';
 
 @Controller('servers')
 @ApiTags('Servers')
-@ApiExtraModels(NodeExporterSourceDto, NoSourceDto)
+@ApiExtraModels(NodeExporterSourceDto, SshSourceDto, PushSourceDto, NoSourceDto)
 export class ServersController {
   constructor(
     private readonly servers: ServersService,

@@ -1,4 +1,4 @@
-import { ApiProperty, getSchemaPath } from '@nestjs/swagger';
+import { ApiProperty, getSchemaPath, IntersectionType } from '@nestjs/swagger';
 import { Transform, Type } from 'class-transformer';
 import {
   ArrayMaxSize,
@@ -19,14 +19,18 @@ import {
   ValidateNested,
 } from 'class-validator';
 import { PageQuery, SYSTEM_STATUSES, type SystemStatus } from '#core';
-import { SOURCE_TYPES } from './server-source.js';
+import { type ServerSource, SOURCE_TYPES } from './server-source.js';
+import { SshDto } from './ssh/ssh.dto.js';
 
 /** A line without control characters and without spaces at its ends; never empty. */
-const LINE = /^(?!\s)[^\p{Cc}]+(?<!\s)$/u;
-const LINE_MESSAGE = 'must be one line without spaces at the ends';
-const LABEL = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
-const LABEL_MESSAGE =
+export const LINE = /^(?!\s)[^\p{Cc}]+(?<!\s)$/u;
+export const LINE_MESSAGE = 'must be one line without spaces at the ends';
+export const LABEL = /^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+export const LABEL_MESSAGE =
   'must consist of letters, digits, dots, dashes and underscores, with a letter or digit at each end';
+
+/** Of one server. */
+export const MAX_TAGS = 32;
 
 /** Repeated keys are a list, a single one is a list of one. */
 const toList = ({ value }: { value: unknown }): unknown =>
@@ -46,6 +50,28 @@ export class NodeExporterSourceDto {
   url!: string;
 }
 
+/** The server sends its own samples to POST /api/servers/:id/metrics. */
+export class PushSourceDto {
+  @IsIn(['push'])
+  type!: 'push';
+
+  /**
+   * Seconds between two samples; after three times as long without any, the server is offline. 60 unless given.
+   * @example 60
+   */
+  @IsOptional()
+  @IsInt()
+  @Min(5)
+  @Max(86_400)
+  intervalSeconds?: number;
+}
+
+/** EINFRA signs in by SSH and reads /proc; needs `ssh`. */
+export class SshSourceDto {
+  @IsIn(['ssh'])
+  type!: 'ssh';
+}
+
 /** No metrics: the server is only listed. */
 export class NoSourceDto {
   @IsIn(['none'])
@@ -59,11 +85,19 @@ class UnknownSourceDto {
 }
 
 /** The source that a body asks for. */
-export type SourceDto = NodeExporterSourceDto | NoSourceDto;
+export type SourceDto = NodeExporterSourceDto | SshSourceDto | PushSourceDto | NoSourceDto;
+
+/** The class of each kind of source. */
+const SOURCE_CLASSES = new Map<ServerSource['type'], new () => object>([
+  ['node-exporter', NodeExporterSourceDto],
+  ['ssh', SshSourceDto],
+  ['push', PushSourceDto],
+  ['none', NoSourceDto],
+]);
 
 function sourceClass(source: unknown): new () => object {
   const type = (source as { type?: unknown } | null | undefined)?.type;
-  return type === 'node-exporter' ? NodeExporterSourceDto : type === 'none' ? NoSourceDto : UnknownSourceDto;
+  return SOURCE_CLASSES.get(type as ServerSource['type']) ?? UnknownSourceDto;
 }
 
 /** What is known of a server besides its name. */
@@ -109,7 +143,7 @@ export class ServerFieldsDto {
   @IsOptional()
   @Transform(({ value }: { value: unknown }) => (Array.isArray(value) ? [...new Set<unknown>(value)] : value))
   @IsArray()
-  @ArrayMaxSize(32)
+  @ArrayMaxSize(MAX_TAGS)
   @IsString({ each: true })
   @Length(1, 64, { each: true })
   @Matches(LINE, { each: true, message: `each tag ${LINE_MESSAGE}` })
@@ -165,13 +199,27 @@ export class ServerFieldsDto {
   @ApiProperty({
     required: false,
     nullable: false,
-    oneOf: [{ $ref: getSchemaPath(NodeExporterSourceDto) }, { $ref: getSchemaPath(NoSourceDto) }],
+    oneOf: [NodeExporterSourceDto, SshSourceDto, PushSourceDto, NoSourceDto].map((source) => ({
+      $ref: getSchemaPath(source),
+    })),
     discriminator: {
       propertyName: 'type',
-      mapping: { 'node-exporter': getSchemaPath(NodeExporterSourceDto), none: getSchemaPath(NoSourceDto) },
+      mapping: {
+        'node-exporter': getSchemaPath(NodeExporterSourceDto),
+        ssh: getSchemaPath(SshSourceDto),
+        push: getSchemaPath(PushSourceDto),
+        none: getSchemaPath(NoSourceDto),
+      },
     },
   })
   source?: SourceDto | null;
+
+  /** How the server is reached by SSH, beside any source: services, journal, terminal and commands use it. Null clears. */
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => SshDto)
+  ssh?: SshDto | null;
 }
 
 /** A server to register. */
@@ -201,11 +249,17 @@ export class UpdateServerDto extends ServerFieldsDto {
   maintenance?: boolean;
 }
 
-/**
- * Servers are sorted by `name`, `createdAt`, `updatedAt`, `status`, `environment`, `hostname` and `lastSeenAt`; `q` looks in name,
- * hostname, IP address and description.
- */
-export class ServerListQuery extends PageQuery {
+/** Which servers. */
+export class ServerFilter {
+  /**
+   * Free text to search for in name, hostname, IP address and description.
+   * @example "web"
+   */
+  @IsOptional()
+  @IsString()
+  @MaxLength(200)
+  q?: string;
+
   /** In any of these states. */
   @IsOptional()
   @Transform(toList)
@@ -253,3 +307,9 @@ export class ServerListQuery extends PageQuery {
   @IsString({ each: true })
   tagAll?: string[];
 }
+
+/**
+ * Servers are sorted by `name`, `createdAt`, `updatedAt`, `status`, `environment`, `hostname` and `lastSeenAt`; `q` looks in name,
+ * hostname, IP address and description.
+ */
+export class ServerListQuery extends IntersectionType(PageQuery, ServerFilter) {}

@@ -8,20 +8,27 @@ import {
   AuditTrail,
   Cache,
   Conflict,
+  Events,
   fetchPage,
   likeText,
+  type NewEvent,
   NotFound,
+  Operations,
   type Page,
   PreconditionFailed,
+  type Reach,
+  type SystemStatus,
   withinReach,
 } from '#core';
 import { CACHED_SERVERS } from './cached-servers.js';
-import { addPoll, restartPoll } from './polling/poll-rows.js';
+import { addPolls, restartPoll } from './polling/poll-rows.js';
 import { Server } from './server.entity.js';
+import { serverEvent, statusChanged } from './server-events.js';
 import { ServerView } from './server.view.js';
-import type { CreateServerDto, ServerListQuery, UpdateServerDto } from './servers.dto.js';
-import { changesOf, factsOf, settle } from './server-changes.js';
+import type { CreateServerDto, ServerFilter, ServerListQuery, UpdateServerDto } from './servers.dto.js';
+import { changesOf, factsOf, refuseMissingSsh, settle } from './server-changes.js';
 import { SourceCheck } from './source-check.js';
+import { SshVault } from './ssh/ssh-vault.js';
 
 const SORTABLE = {
   name: 's.name',
@@ -33,6 +40,9 @@ const SORTABLE = {
   lastSeenAt: 's.lastSeenAt',
 };
 
+/** Servers that are read at a time for an export. */
+const BATCH = 1_000;
+
 /** The registered servers. */
 @Injectable()
 export class ServersService {
@@ -41,9 +51,12 @@ export class ServersService {
     private readonly dataSource: DataSource,
     private readonly access: Access,
     private readonly audit: AuditTrail,
+    private readonly events: Events,
+    private readonly operations: Operations,
     private readonly grants: SystemGrants,
     private readonly sources: SourceCheck,
     private readonly cache: Cache,
+    private readonly vault: SshVault,
   ) {}
 
   list(query: ServerListQuery): Promise<Page<ServerView>> {
@@ -53,6 +66,23 @@ export class ServersService {
 
   async get(id: string): Promise<ServerView> {
     return ServerView.of(await this.find(id));
+  }
+
+  /** All servers that the caller sees and `filter` admits, by name, a thousand at a time; no query stays open in between. */
+  batches(filtered: ServerFilter): AsyncGenerator<Server[]> {
+    // asked now: the batches are read while the answer is sent, when nobody's request is being answered any more
+    return this.batchesWithin(this.access.reach('servers:read'), filtered);
+  }
+
+  private async *batchesWithin(reach: Reach, filtered: ServerFilter): AsyncGenerator<Server[]> {
+    for (let last: Server | undefined; ;) {
+      const builder = filter(withinReach(this.servers.createQueryBuilder('s'), reach), filtered);
+      if (last) builder.andWhere('(s.name, s.id) > (:name, :id)', { name: last.name, id: last.id });
+      const servers = await builder.orderBy('s.name').addOrderBy('s.id').limit(BATCH).getMany();
+      if (servers.length > 0) yield servers;
+      if (servers.length < BATCH) return;
+      last = servers.at(-1);
+    }
   }
 
   /** The server. Throws NotFound. */
@@ -67,38 +97,82 @@ export class ServersService {
     this.access.require('servers:write', { kind: 'server', environment: input.environment ?? null });
     const source = this.sources.accept(input.source);
     const id = randomUUID();
+    const ssh = this.vault.sealNew(id, input.ssh);
+    refuseMissingSsh({ source, ssh: ssh.ssh });
     this.audit.describe({ resource: { type: 'server', id, name: input.name } });
-    const server = this.servers.create({ id, ...settle(input), name: input.name, source });
+    const server = this.servers.create({ id, ...settle(input), name: input.name, source, ...ssh });
     await this.dataSource.transaction(async (manager) => {
       await this.refuseTakenName(manager, server);
-      await manager.insert(Server, server);
-      await addPoll(manager, server);
+      await this.insert(manager, [server]);
     });
-    await this.cache.invalidate(...CACHED_SERVERS.tags);
+    await this.forgetCached();
     this.audit.describe({ after: factsOf(server) });
     return this.get(id);
   }
 
+  /**
+   * Registers many, whose names are free and whose environments are the caller's to write in; the caller calls `forgetCached` after
+   * the transaction. How they are reached by SSH isn't among it.
+   */
+  async createMany(manager: EntityManager, inputs: readonly CreateServerDto[]): Promise<Server[]> {
+    const servers = inputs.map((input) =>
+      this.servers.create({
+        id: randomUUID(),
+        ...settle(input),
+        name: input.name,
+        source: this.sources.accept(input.source),
+      }),
+    );
+    await this.insert(manager, servers);
+    return servers;
+  }
+
+  private async insert(manager: EntityManager, servers: Server[]): Promise<void> {
+    if (servers.length === 0) return;
+    await manager.insert(Server, servers);
+    await addPolls(manager, servers);
+    await this.events.publish(manager, ...servers.map((server) => serverEvent('server.created', server, {})));
+  }
+
   /** Changes the fields given. `version` is that of If-Match. */
   async update(id: string, input: UpdateServerDto, version?: number): Promise<ServerView> {
-    const view = await this.dataSource.transaction(async (manager) => {
-      const server = await this.lock(manager, id, version);
-      const changes = changesOf(server, input, this.sources);
-      if (changes.environment !== undefined) {
-        // a move needs the right on both sides; a grant on this server alone says nothing about the other one
-        this.access.require('servers:write', { kind: 'server', environment: changes.environment });
-      }
-      if (Object.keys(changes).length === 0) return ServerView.of(server);
-      const before = factsOf(server);
-      Object.assign(server, changes, { version: server.version + 1, updatedAt: new Date() });
-      if (changes.name !== undefined) await this.refuseTakenName(manager, server);
-      await manager.save(server);
-      if (changes.source || changes.status) await restartPoll(manager, server);
-      this.audit.describe({ before, after: factsOf(server) });
-      return ServerView.of(server);
-    });
-    await this.cache.invalidate(...CACHED_SERVERS.tags);
-    return view;
+    return (await this.change(id, () => input, version)).server;
+  }
+
+  /** As `update`, with a change that may depend on how the server is; whether there was anything to change. */
+  async change(
+    id: string,
+    changeOf: (server: Server) => UpdateServerDto,
+    version?: number,
+  ): Promise<{ server: ServerView; changed: boolean }> {
+    const changed = await this.dataSource.transaction((manager) => this.changeIn(manager, id, changeOf, version));
+    if (changed.changed) await this.forgetCached();
+    return changed;
+  }
+
+  /** As `change`, in a transaction of the caller's, who calls `forgetCached` after it. What it throws leaves the transaction usable. */
+  async changeIn(
+    manager: EntityManager,
+    id: string,
+    changeOf: (server: Server) => UpdateServerDto,
+    version?: number,
+  ): Promise<{ server: ServerView; changed: boolean }> {
+    const server = await this.lock(manager, id, version);
+    const input = changeOf(server);
+    const changes = changesOf(server, input, this.sources, await this.vault.change(manager, id, input.ssh));
+    if (changes.environment !== undefined) {
+      // a move needs the right on both sides; a grant on this server alone says nothing about the other one
+      this.access.require('servers:write', { kind: 'server', environment: changes.environment });
+    }
+    if (Object.keys(changes).length === 0) return { server: ServerView.of(server), changed: false };
+    const before = { ...factsOf(server), status: server.status };
+    Object.assign(server, changes, { version: server.version + 1, updatedAt: new Date() });
+    if (changes.name !== undefined) await this.refuseTakenName(manager, server);
+    await manager.save(server);
+    if (changes.source || changes.status) await restartPoll(manager, server);
+    await this.events.publish(manager, ...changeEvents(server, changes, before));
+    this.audit.describe({ before, after: factsOf(server) });
+    return { server: ServerView.of(server), changed: true };
   }
 
   /** Removes a server with the grants on it. Its samples go soon after. */
@@ -108,8 +182,15 @@ export class ServersService {
       this.audit.describe({ before: factsOf(server) });
       await manager.delete(Server, { id });
       await this.grants.removeAll(manager, id);
+      await this.operations.cancelForSystem(manager, 'server', id);
+      await this.events.publish(manager, serverEvent('server.deleted', server, {}));
       await manager.query('INSERT INTO server_sample_removals (server_id) VALUES ($1)', [id]);
     });
+    await this.forgetCached();
+  }
+
+  /** Makes cached reads of servers count for nothing. Call it after a transaction that changed some. */
+  async forgetCached(): Promise<void> {
     await this.cache.invalidate(...CACHED_SERVERS.tags);
   }
 
@@ -136,7 +217,7 @@ export class ServersService {
   }
 }
 
-function filter(builder: SelectQueryBuilder<Server>, query: ServerListQuery): SelectQueryBuilder<Server> {
+function filter(builder: SelectQueryBuilder<Server>, query: ServerFilter): SelectQueryBuilder<Server> {
   const { status, environment, os, tag, tagAll, q } = query;
   if (status) builder.andWhere('s.status = ANY(:status)', { status });
   if (environment) builder.andWhere('s.environment = ANY(:environment)', { environment });
@@ -148,4 +229,15 @@ function filter(builder: SelectQueryBuilder<Server>, query: ServerListQuery): Se
   return builder.andWhere(
     new Brackets((where) => fields.forEach((field) => where.orWhere(`${field} ILIKE :text`, { text: likeText(q) }))),
   );
+}
+
+/** What a change by people says of itself: the fields, and the status when it is another one. */
+function changeEvents(server: Server, changes: Partial<Server>, before: { status: SystemStatus }): NewEvent[] {
+  const named = Object.keys(changes).map((field) => (field === 'sealedSsh' ? 'ssh' : field));
+  const fields = [...new Set(named)].filter((field) => field !== 'status' && field !== 'statusReason');
+  const { status, statusReason: reason } = server;
+  return [
+    ...(fields.length > 0 ? [serverEvent('server.updated', server, { changed: fields })] : []),
+    ...(status !== before.status ? [statusChanged(server, before.status, { status, reason })] : []),
+  ];
 }

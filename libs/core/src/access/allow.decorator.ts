@@ -12,7 +12,7 @@ export type RouteScope = 'all' | 'checked' | (string & {});
 export type RouteAccess =
   | { kind: 'public'; action?: string }
   | { kind: 'signed-in'; action?: string; duringPasswordChange?: boolean }
-  | { kind: 'permission'; permission: Permission; scope: RouteScope; action?: string };
+  | { kind: 'permission'; permission: Permission; scope: RouteScope; action?: string; telemetry?: boolean };
 
 export const ROUTE_ACCESS = 'einfra:access';
 
@@ -21,9 +21,15 @@ interface Audited {
   action?: string;
 }
 
-/** Only callers who hold `permission` in the route's scope may call it. `scope` is `all` unless given. */
-export function Allow(permission: Permission, options: Audited & { scope?: RouteScope } = {}): MethodDecorator {
-  const access: RouteAccess = { kind: 'permission', permission, scope: options.scope ?? 'all', action: options.action };
+/**
+ * Only callers who hold `permission` in the route's scope may call it. `scope` is `all` unless given. `telemetry`: machines report
+ * what they measure, many times a minute: it would bury what people do, so it is no audited action; refusals are recorded.
+ */
+export function Allow(
+  permission: Permission,
+  options: Audited & { scope?: RouteScope; telemetry?: boolean } = {},
+): MethodDecorator {
+  const access: RouteAccess = { kind: 'permission', permission, ...options, scope: options.scope ?? 'all' };
   return applyDecorators(SetMetadata(ROUTE_ACCESS, access), ApiBearerAuth(), ApiExtension('x-permission', permission));
 }
 

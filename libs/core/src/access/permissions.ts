@@ -18,6 +18,14 @@ const catalogue = {
     roles: ['operator', 'viewer'],
   },
   'servers:write': { description: 'Register, change and remove servers', kind: 'server', roles: ['operator'] },
+  'servers:push': { description: 'Send metric samples of servers that push them', kind: 'server', roles: ['operator'] },
+  'servers:services': {
+    description: 'Start, stop and set up services of servers, and read their journal',
+    kind: 'server',
+    roles: ['operator'],
+  },
+  'servers:processes': { description: 'See the processes of servers', kind: 'server', roles: ['operator'] },
+  'servers:exec': { description: 'Run commands and terminals on servers, and reboot them', kind: 'server', roles: [] },
   'users:read': { description: 'See users', roles: ['auditor'] },
   'users:write': { description: 'Make, change, disable and reset users', roles: [] },
   'teams:read': { description: 'See teams and their members', roles: ['auditor'] },
@@ -26,6 +34,13 @@ const catalogue = {
   'roles:write': { description: 'Make and change roles', roles: [] },
   'grants:read': { description: 'See who holds which role where, and why', roles: ['auditor'] },
   'grants:write': { description: 'Grant roles to users and teams', roles: [] },
+  'operations:read': { description: 'See what everybody has started', roles: ['auditor'] },
+  'schedules:write': { description: 'See schedules and have them run', roles: [] },
+  'webhooks:read': { description: 'See webhooks and what was sent to them', roles: [] },
+  'webhooks:write': {
+    description: 'Make and change webhooks, which are told of events about everything',
+    roles: [],
+  },
   'audit:read': { description: 'Read, export and verify the audit log', roles: ['auditor'] },
 } as const satisfies Record<string, PermissionFacts>;
 

@@ -46,7 +46,8 @@ export class RouteCatalogue implements OnApplicationBootstrap {
     const access = this.reflector.get<RouteAccess | undefined>(ROUTE_ACCESS, handler);
     const where = `${controller}.${name}`;
     if (!access) throw new Error(`${where} declares no access: use @Allow, @SignedIn or @Public`);
-    if (!access.action && method !== 'GET' && method !== 'HEAD')
+    const isTelemetry = access.kind === 'permission' && access.telemetry;
+    if (!access.action && !isTelemetry && method !== 'GET' && method !== 'HEAD')
       throw new Error(`${where} changes something and names no audited action`);
     return prefixes.flatMap((prefix) =>
       asList(paths).map((path) => ({ method, path: join(prefix, path), handler: where, access })),

@@ -23,6 +23,9 @@ export interface AuditEvent {
   /** HTTP status answered. */
   status?: number;
   detail?: string;
+  /** As in AuditDetails. */
+  before?: object | null;
+  after?: object | null;
 }
 
 /** The audit log as every room uses it. Requests that change something are recorded by the interceptor; this adds to their entry. */

@@ -24,6 +24,10 @@ export interface AppConfig {
   scrapeIntervalSeconds: number;
   /** Days that metric samples are kept. */
   metricsRetentionDays: number;
+  /** Days that their 5-minute roll-up is kept. */
+  metricsRollupDays: number;
+  /** Days that audit entries are kept; 0: for ever. */
+  auditRetentionDays: number;
   /** Between readiness turning red and the server closing, so that a balancer notices. */
   shutdownDelayMs: number;
 }
@@ -89,6 +93,8 @@ export function loadConfig(environment: Readonly<Record<string, string | undefin
     upstreamTimeoutMs: read('UPSTREAM_TIMEOUT') * 1000,
     scrapeIntervalSeconds: read('SCRAPE_INTERVAL'),
     metricsRetentionDays: read('METRICS_RETENTION_DAYS'),
+    metricsRollupDays: read('METRICS_ROLLUP_DAYS'),
+    auditRetentionDays: read('AUDIT_RETENTION_DAYS'),
     shutdownDelayMs: read('SHUTDOWN_DELAY') * 1000,
   };
   if (mistakes.length > 0) throw new ConfigError(mistakes);

@@ -76,6 +76,8 @@ export const VARIABLES = {
   UPSTREAM_TIMEOUT: variable('10', 'Seconds for one answer of a remote system', integer(1, 300)),
   SCRAPE_INTERVAL: variable('15', 'Seconds between two readings of a server', integer(5, 3600)),
   METRICS_RETENTION_DAYS: variable('30', 'Days that metric samples are kept', integer(1, 3650)),
+  METRICS_ROLLUP_DAYS: variable('90', 'Days that the 5-minute roll-up of metric samples is kept', integer(1, 3650)),
+  AUDIT_RETENTION_DAYS: variable('365', 'Days that audit entries are kept; 0 keeps them for ever', integer(0, 36_500)),
   SHUTDOWN_DELAY: variable(
     '0',
     'Seconds between readiness turning red and the end, so that a balancer notices',

@@ -13,6 +13,7 @@ export class Instance implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger('Instance');
   private timer?: NodeJS.Timeout;
   private stopping = false;
+  private readonly drainListeners: (() => void)[] = [];
 
   constructor(private readonly dataSource: DataSource) {}
 
@@ -24,6 +25,12 @@ export class Instance implements OnApplicationBootstrap, OnApplicationShutdown {
   /** Called when shutdown begins, before the server closes. */
   drain(): void {
     this.stopping = true;
+    for (const listener of this.drainListeners) listener();
+  }
+
+  /** Called when shutdown begins: what is kept open for clients ends now, while other processes can take them. */
+  onDrain(listener: () => void): void {
+    this.drainListeners.push(listener);
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -2,7 +2,15 @@ const SECRET_KEY =
   /pass(word|phrase|wd)?$|secret|token$|^token|private.?key|api.?key|credential|authorization|cookie|kubeconfig|^key$|^cert.*key|^auth$/i;
 const SHOWN = '[redacted]';
 /** Fields whose names look secret and whose values are not. */
-const HARMLESS = new Set(['hasCredentials', 'hasPassword', 'mustChangePassword', 'tokenId', 'hostKey']);
+const HARMLESS = new Set([
+  'hasCredentials',
+  'hasPassword',
+  'hasPrivateKey',
+  'hasPassphrase',
+  'mustChangePassword',
+  'tokenId',
+  'hostKey',
+]);
 /** Shorter values would blank out ordinary words. */
 const MIN_KNOWN_LENGTH = 6;
 

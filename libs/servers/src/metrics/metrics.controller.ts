@@ -1,6 +1,7 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Allow, IdParams } from '#core';
+import { DevicesView } from './devices.view.js';
 import { HistoryQuery } from './metrics.dto.js';
 import { MetricsService } from './metrics.service.js';
 import { HistoryView, MetricSampleView } from './metrics.view.js';
@@ -17,7 +18,17 @@ export class MetricsController {
     return this.metrics.latest(id);
   }
 
-  /** Average, least and most of every figure over time; the last hour in 60 points unless asked otherwise. */
+  /** Each file system, disk and interface at the latest reading; 404 `no_sample` when no source has told of any. */
+  @Get('devices')
+  @Allow('servers:read', { scope: 'id' })
+  devices(@Param() { id }: IdParams): Promise<DevicesView> {
+    return this.metrics.devices(id);
+  }
+
+  /**
+   * Average, least and most of every figure over time; the last hour in 60 points unless asked otherwise. More than a day is
+   * answered in steps of whole five minutes.
+   */
   @Get('history')
   @Allow('servers:read', { scope: 'id' })
   history(@Param() { id }: IdParams, @Query() query: HistoryQuery): Promise<HistoryView> {

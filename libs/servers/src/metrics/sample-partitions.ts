@@ -19,10 +19,18 @@ export class SamplePartitions {
 
   /** Makes the partitions from yesterday to the day after tomorrow, unless they are there. */
   async ensure(now = Date.now()): Promise<void> {
+    await this.ensureDays([-1, 0, 1, 2].map((offset) => now + offset * DAY_MS));
+  }
+
+  /** Makes the partitions for these times, unless they are there. */
+  async ensureDays(times: readonly number[]): Promise<void> {
+    const days = [...new Set(times.map(dayOf))];
+    const ready = new Set(await this.present());
+    if (days.every((day) => ready.has(nameOf(day)))) return;
     await this.dataSource.transaction(async (manager) => {
       await manager.query('SELECT pg_advisory_xact_lock($1)', [PARTITIONS_LOCK]);
       const present = new Set(await this.present(manager));
-      for (const day of [-1, 0, 1, 2].map((offset) => dayOf(now + offset * DAY_MS))) {
+      for (const day of days) {
         if (present.has(nameOf(day))) continue;
         // made aside and attached: that does not keep readers and writers of the others waiting
         await manager.query(`CREATE TABLE ${nameOf(day)} (LIKE server_samples INCLUDING DEFAULTS)`);
@@ -54,6 +62,7 @@ export class SamplePartitions {
     for (const { server_id: id } of servers) {
       for (const partition of partitions)
         await this.dataSource.query(`DELETE FROM ${partition} WHERE server_id = $1`, [id]);
+      await this.dataSource.query('DELETE FROM server_samples_5m WHERE server_id = $1', [id]);
       await this.dataSource.query('DELETE FROM server_sample_removals WHERE server_id = $1', [id]);
     }
   }

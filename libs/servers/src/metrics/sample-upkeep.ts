@@ -1,48 +1,45 @@
-import { Injectable, Logger, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { Schedules } from '#core';
+import { RollUp } from './roll-up.js';
 import { SamplePartitions } from './sample-partitions.js';
 
-const PARTITIONS_MS = 60 * 60_000;
-const ORPHANS_MS = 15_000;
-
-/** Keeps the sample store in order: partitions ahead of time, nothing past retention, nothing of servers that are gone. */
+/** Keeps what servers have measured in order: partitions ahead of time, the roll-up, nothing past retention or of servers that are gone. */
 @Injectable()
-export class SampleUpkeep implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger('SampleUpkeep');
-  private timers: NodeJS.Timeout[] = [];
-  /** One thing at a time. */
-  private working: Promise<void> = Promise.resolve();
-  private stopped = false;
+export class SampleUpkeep implements OnModuleInit {
+  constructor(
+    private readonly schedules: Schedules,
+    private readonly partitions: SamplePartitions,
+    private readonly rollUp: RollUp,
+    private readonly dataSource: DataSource,
+  ) {}
 
-  constructor(private readonly partitions: SamplePartitions) {}
-
-  onApplicationBootstrap(): void {
-    this.timers = [
-      this.every(PARTITIONS_MS, async () => {
+  onModuleInit(): void {
+    this.schedules.define({
+      name: 'server-samples.retention',
+      description: 'Makes the daily partitions of metric samples ahead of time and removes what is past retention.',
+      everySeconds: 3_600,
+      jitterSeconds: 60,
+      run: async () => {
         await this.partitions.ensure();
         await this.partitions.dropOld();
-      }),
-      this.every(ORPHANS_MS, () => this.partitions.removeOrphans()),
-    ];
-  }
-
-  async onModuleDestroy(): Promise<void> {
-    this.stopped = true;
-    this.timers.forEach(clearInterval);
-    await this.working;
-  }
-
-  /** Now, and then every `ms`. */
-  private every(ms: number, work: () => Promise<void>): NodeJS.Timeout {
-    const run = async (): Promise<void> => {
-      if (this.stopped) return;
-      await work().catch((error: Error) =>
-        this.logger.warn(`upkeep of metric samples failed, it is tried again: ${error.message}`),
-      );
-    };
-    const enqueue = (): void => {
-      this.working = this.working.then(run);
-    };
-    enqueue();
-    return setInterval(enqueue, ms).unref();
+        await this.rollUp.dropOld();
+        await this.dataSource.query(`DELETE FROM server_imports WHERE created_at < now() - interval '1 day'`);
+      },
+    });
+    this.schedules.define({
+      name: 'server-samples.roll-up',
+      description: 'Rolls metric samples up to five minutes each, for long histories.',
+      everySeconds: 60,
+      jitterSeconds: 5,
+      run: () => this.rollUp.advance(),
+    });
+    this.schedules.define({
+      name: 'server-samples.removals',
+      description: 'Removes the samples of servers that are gone.',
+      everySeconds: 15,
+      jitterSeconds: 0,
+      run: () => this.partitions.removeOrphans(),
+    });
   }
 }

@@ -3,13 +3,18 @@ import { APP_CONFIG, type AppConfig, Cache, DatabaseUnavailable, describeError, 
 import { CACHED_SERVERS } from '../cached-servers.js';
 import { SamplePartitions } from '../metrics/sample-partitions.js';
 import { MetricsSource } from '../metrics-source.js';
-import { toSample, type NodeReading } from '../node-exporter-metrics.js';
+import { foundFacts } from '../facts/found-facts.js';
+import { devicesOf } from '../metrics/devices.js';
+import { isContinued, toSample, type NodeReading } from '../node-exporter-metrics.js';
+import { silenceSeconds } from '../server-source.js';
+import { SshSource } from '../ssh/ssh-source.js';
+import { strainOf } from '../thresholds/thresholds.js';
 import { newFacts } from './facts.js';
 import { type Claim, type PollResult, PollStore } from './poll-store.js';
 import { nextTurn, RETRY_MS, SECOND_READING_MS } from './schedule.js';
 import { afterReading } from './status-machine.js';
 
-const TICK_MS = 500;
+const TICK_MS = 250;
 /** Readings under way at a time. Those of servers that failed last time have places of their own: they may all hang. */
 const STEADY_PLACES = 192;
 const DOUBTFUL_PLACES = 64;
@@ -39,6 +44,7 @@ export class Poller implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly instance: Instance,
     private readonly cache: Cache,
     @Inject(APP_CONFIG) config: AppConfig,
+    private readonly ssh: SshSource,
   ) {
     this.intervalMs = config.scrapeIntervalSeconds * 1000;
     this.timeoutMs = Math.min(config.upstreamTimeoutMs, this.intervalMs);
@@ -106,15 +112,7 @@ export class Poller implements OnApplicationBootstrap, OnModuleDestroy {
     const started = Date.now();
     let result: PollResult;
     try {
-      const { serverId: id, name, url } = claim;
-      const signal = this.stopping.signal;
-      const reading = await this.source.read({
-        system: { kind: 'server', id, name },
-        url,
-        timeoutMs: this.timeoutMs,
-        signal,
-      });
-      result = this.succeeded(claim, reading);
+      result = claim.source.type === 'push' ? silent(claim) : this.succeeded(claim, await this.readSource(claim));
     } catch (error) {
       // stopped in the middle: that says nothing about the server, and it is still among those to give back
       if (this.stopping.signal.aborted) return;
@@ -124,15 +122,34 @@ export class Poller implements OnApplicationBootstrap, OnModuleDestroy {
     this.finished.push(result);
   }
 
+  private readSource({ serverId: id, name, source }: Claim): Promise<NodeReading> {
+    const [timeoutMs, signal] = [this.timeoutMs, this.stopping.signal];
+    if (source.type === 'ssh') return this.ssh.read({ system: { kind: 'server', id, name }, timeoutMs, signal });
+    if (source.type !== 'node-exporter') throw new Error(`a source of type ${source.type} can't be read`);
+    return this.source.read({
+      system: { kind: 'server', id, name },
+      url: source.url,
+      timeoutMs: this.timeoutMs,
+      signal: this.stopping.signal,
+    });
+  }
+
   private succeeded(claim: Claim, reading: NodeReading): PollResult {
     const previous = claim.previous && this.comparable(claim.previous, reading) ? claim.previous : null;
-    const state = afterReading(claim, null);
+    const sample = toSample(previous, reading);
+    const state = afterReading(claim, null, strainOf(sample, claim.thresholds));
     const soon = previous ? (state.retrySoon ? this.retryMs : null) : SECOND_READING_MS;
     return {
       claim,
       state,
       nextAt: soon === null ? nextTurn(claim.serverId, claim.claimedAt, this.intervalMs) : claim.claimedAt + soon,
-      success: { reading, sample: toSample(previous, reading), newFacts: newFacts(claim.facts, reading) },
+      success: {
+        reading,
+        sample,
+        newFacts: newFacts(claim.facts, reading),
+        devices: devicesOf(previous && isContinued(previous, reading) ? previous : null, reading),
+        found: foundFacts(reading),
+      },
     };
   }
 
@@ -193,4 +210,13 @@ export class Poller implements OnApplicationBootstrap, OnModuleDestroy {
 /** Whether somebody who looks at the server sees more than a newer `lastSeenAt`. */
 function showsChange({ claim, state, success }: PollResult): boolean {
   return state.status !== claim.status || state.reason !== claim.reason || Boolean(success?.newFacts);
+}
+
+/** A server that pushes is only due here when it has been silent for too long. It is due again after its next sample. */
+function silent(claim: Claim): PollResult {
+  const seconds = claim.source.type === 'push' ? silenceSeconds(claim.source) : 0;
+  const { status } = claim;
+  // several intervals have passed: nothing is left to be made sure of
+  const from = { ...claim, status: status === 'maintenance' ? status : ('offline' as const) };
+  return { claim, state: afterReading(from, `No sample was pushed for ${seconds} s.`), nextAt: null };
 }

@@ -3,15 +3,17 @@ import { afterReading, type PollState, type PollTransition } from './status-mach
 const FAILURE = 'It could not be reached.';
 
 function state(status: PollState['status'], more: Partial<PollState> = {}): PollState {
-  return { status, reason: null, failures: 0, successes: 0, ...more };
+  return { status, reason: null, failures: 0, successes: 0, strained: 0, ...more };
 }
 
-/** Plays readings, `+` a success and `-` a failure, and answers the state after each. */
+const STRAIN = 'CPU is at 97 %, over 90 %.';
+
+/** Plays readings, `+` a success, `!` one over a threshold and `-` a failure, and answers the state after each. */
 function play(from: PollState, readings: string): PollTransition[] {
   const states: PollTransition[] = [];
   let current = from;
   for (const reading of readings) {
-    const next = afterReading(current, reading === '+' ? null : FAILURE);
+    const next = afterReading(current, reading === '-' ? FAILURE : null, reading === '!' ? STRAIN : null);
     states.push(next);
     current = next;
   }
@@ -23,7 +25,7 @@ const statuses = (from: PollState, readings: string): string[] => play(from, rea
 describe('the status of a polled server', () => {
   it('is online at the first success', () => {
     expect(play(state('unknown'), '+')).toEqual([
-      { status: 'online', reason: null, failures: 0, successes: 1, retrySoon: false },
+      { status: 'online', reason: null, failures: 0, successes: 1, strained: 0, retrySoon: false },
     ]);
   });
 
@@ -63,8 +65,23 @@ describe('the status of a polled server', () => {
     expect(statuses(state('maintenance'), '+++-----')).toEqual(Array(8).fill('maintenance'));
   });
 
-  it('treats degraded like online', () => {
+  it('goes from degraded to offline as from online', () => {
     expect(statuses(state('degraded'), '---')).toEqual(['degraded', 'degraded', 'offline']);
-    expect(statuses(state('degraded'), '+')).toEqual(['online']);
+  });
+
+  it('is degraded after three readings over a threshold in a row, saying which, and online again after three under all', () => {
+    expect(statuses(state('online'), '!!+!!!')).toEqual([...Array<string>(5).fill('online'), 'degraded']);
+    expect(play(state('online'), '!!!').at(-1)).toMatchObject({ status: 'degraded', reason: STRAIN, strained: 0 });
+    const degraded = state('degraded', { reason: STRAIN });
+    expect(statuses(degraded, '++!+++')).toEqual([...Array<string>(5).fill('degraded'), 'online']);
+    expect(play(degraded, '+++').map(({ reason }) => reason)).toEqual([STRAIN, STRAIN, null]);
+  });
+
+  it('keeps what is degraded so while a reading fails', () => {
+    expect(play(state('degraded', { reason: STRAIN }), '-')[0]).toMatchObject({ status: 'degraded', reason: STRAIN });
+  });
+
+  it('does not take a returning server for degraded at once', () => {
+    expect(statuses(state('offline', { failures: 3 }), '!!!!')).toEqual(['offline', 'online', 'online', 'degraded']);
   });
 });
