@@ -2,8 +2,8 @@
 import { prepare } from './lib/prepare.mjs';
 import { runNode, script, StepFailed } from './lib/process.mjs';
 
-await script(async ([name]) => {
+await script(async ([name, ...args]) => {
   if (!name) throw new StepFailed('Name a measurement: npm run bench -- reads');
   await prepare();
-  return runNode(['--experimental-transform-types', '--no-warnings', `bench/${name}.ts`]);
+  return runNode(['--experimental-transform-types', '--no-warnings', `bench/${name}.ts`, ...args]);
 });

@@ -1,0 +1,3 @@
+import { describeOperations } from '../support/operations-suite.js';
+
+describeOperations(1_000);
