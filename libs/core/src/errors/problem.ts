@@ -107,6 +107,8 @@ function fromDatabase(error: unknown): ProblemError | null {
 }
 
 function isConnectionLoss(cause: Error, code: string, fromQuery: boolean): boolean {
+  // TypeORM takes a connection that broke away from the transaction that was using it
+  if (/^QueryRunner(Provider)?AlreadyReleasedError$/.test(cause.name)) return true;
   // 08 connection, 57P admin shutdown / starting up, 53 out of resources; pg's own messages carry no code
   if (/^(08|57P|53)/.test(code)) return true;
   if (
@@ -115,5 +117,8 @@ function isConnectionLoss(cause: Error, code: string, fromQuery: boolean): boole
     )
   )
     return true;
-  return CONNECTION_CODES.has(code) && (fromQuery || (cause as NodeJS.ErrnoException).syscall === 'connect');
+  return (
+    CONNECTION_CODES.has(code) &&
+    (fromQuery || ['connect', 'read', 'write'].includes((cause as NodeJS.ErrnoException).syscall ?? ''))
+  );
 }
