@@ -92,9 +92,9 @@ export class PropertyWorld {
   /** Takes up what an answer tells. */
   learn(path: string, answer: RawAnswer): void {
     if (answer.status >= 300) return;
-    const body = jsonOf(answer) as { id?: unknown; items?: { id?: unknown }[] } | undefined;
+    const body = jsonOf(answer) as { id?: unknown; items?: { id?: unknown; name?: unknown }[] } | undefined;
     const collection = path.split('?', 1)[0] as string;
-    for (const id of [body?.id, ...(body?.items ?? []).map((item) => item.id)]) this.keep(collection, id);
+    for (const id of [body?.id, ...(body?.items ?? []).map((item) => item.id ?? item.name)]) this.keep(collection, id);
     this.learnFields(body);
   }
 

@@ -72,9 +72,10 @@ export function requestFor(contract: Contract, operation: Operation): fc.Arbitra
   );
 }
 
-/** Ids are remembered by the list they come from: `/api/teams/{id}` takes one of `/api/teams`, `{userId}` one of `/api/users`. */
+/** Ids, or names of what has no id, are remembered by the list they come from: `/api/teams/{id}` takes one of `/api/teams`, `{userId}` one of `/api/users`. */
 function knownId(path: string, name: string): fc.Arbitrary<Remembered | string> {
-  const kind = name === 'id' ? path.slice(0, path.indexOf('/{id}')) : `/api/${name.replace(/Id$/, '')}s`;
+  const own = name === 'id' || name === 'name';
+  const kind = own ? path.slice(0, path.indexOf(`/{${name}}`)) : `/api/${name.replace(/Id$/, '')}s`;
   return fc.oneof(
     { weight: 8, arbitrary: remembered(kind) },
     { weight: 1, arbitrary: remembered('id') },

@@ -48,6 +48,7 @@ const PROBLEMS: Record<string, string> = {
   '412': '`If-Match` names a version that is no longer current.',
   '413': 'The body is larger than accepted.',
   '414': 'A part of the path is too long.',
+  '431': 'Path and headers together are too long.',
   '415': 'The content type is not accepted.',
   '429': 'Too many requests; `Retry-After` says when to try again.',
   '502': 'The remote system failed or refused the stored credential; `system` names it.',
@@ -123,7 +124,7 @@ function problemsOf(operation: Operation, method: string, path: string): string[
   const statuses = ['400', '429', '500', '503'];
   if (signedIn) statuses.push('401', '403');
   else if (method === 'post') statuses.push('401');
-  if (path.includes('{')) statuses.push('404', '414');
+  if (path.includes('{')) statuses.push('404', '414', '431');
   if (method !== 'get') statuses.push('409', '415');
   if (operation.requestBody) statuses.push('413');
   if (REMOTE.test(path)) statuses.push('409', '502', '504');

@@ -55,7 +55,7 @@ describe('reading a node_exporter', () => {
     ['http-500', 'upstream_error: The remote system answered 500.'],
     ['html', 'upstream_error: Its answer is not in Prometheus’ text format (Line 1: no metric name).'],
     ['huge', 'upstream_error: Its answer was longer than 5000000 bytes.'],
-    ['gzip-bomb', /longer than 5000000 bytes|No complete answer/],
+    ['gzip-bomb', 'upstream_error: Its answer was longer than 5000000 bytes.'],
     ['nan', 'upstream_error: The values of node_cpu_seconds_total and node_memory_MemTotal_bytes are not numbers.'],
     ['redirect', 'upstream_error: The remote system answered 302; redirects are not followed.'],
     ['cut', 'upstream_error: The connection broke in the middle of the answer.'],
@@ -65,7 +65,9 @@ describe('reading a node_exporter', () => {
   ])('says what is wrong, in time, when it is like this: %s', async (mode, expected) => {
     exporter.setMode(mode);
     const started = Date.now();
-    const answer = await failure(client.read(request()));
+    // these are refused for their size, which a busy machine may take more than a second to meet
+    const timeoutMs = mode === 'huge' || mode === 'gzip-bomb' ? 10_000 : TIMEOUT_MS;
+    const answer = await failure(client.read({ ...request(), timeoutMs }));
     if (typeof expected === 'string') expect(answer).toBe(expected);
     else expect(answer).toMatch(expected);
     expect(Date.now() - started).toBeLessThan(TIMEOUT_MS + 1_500);

@@ -1,10 +1,17 @@
 import { Controller, Get, Query, Res } from '@nestjs/common';
-import { ApiExtraModels, ApiHeader, ApiOkResponse, ApiTags } from '@nestjs/swagger';
+import { ApiExtraModels, ApiHeader, ApiOkResponse, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { SignedIn } from '../access/allow.decorator.js';
 import { EventStreams } from './event-streams.service.js';
 import { EventView } from './event.view.js';
 import { EventsQuery } from './events.dto.js';
+
+/** A text whose data lines are events. */
+const EVENT_STREAM = {
+  type: 'string',
+  contentMediaType: 'application/json',
+  contentSchema: { $ref: getSchemaPath(EventView) },
+} as object;
 
 @Controller('events')
 @ApiTags('Events')
@@ -22,7 +29,7 @@ export class EventsController {
   @ApiHeader({ name: 'Last-Event-ID', required: false, description: 'The `id` of the last event that was seen.' })
   @ApiOkResponse({
     description: 'The stream; the data of each event is an `EventView`.',
-    content: { 'text/event-stream': { schema: { type: 'string' } } },
+    content: { 'text/event-stream': { schema: EVENT_STREAM } },
   })
   follow(@Query() query: EventsQuery, @Res() reply: FastifyReply): Promise<void> {
     return this.streams.follow(reply, query);

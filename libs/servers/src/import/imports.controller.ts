@@ -25,7 +25,7 @@ import { CreateServerDto } from '../servers.dto.js';
 import { ServersService } from '../servers.service.js';
 import { EXPORT_TYPES, exportStream } from './export-stream.js';
 import { ExportQuery, ImportQuery } from './import.dto.js';
-import { ImportPlanView, ImportResultView } from './import.view.js';
+import { ImportPlanView } from './import.view.js';
 import { ImportsService } from './imports.service.js';
 
 const MAX_BYTES = 10 * 1024 * 1024;
@@ -40,7 +40,7 @@ const Rows = createParamDecorator((_: unknown, context: ExecutionContext): unkno
 
 @Controller('servers')
 @ApiTags('Servers')
-@ApiExtraModels(ImportPlanView, ImportResultView, OperationView)
+@ApiExtraModels(ImportPlanView, OperationView)
 export class ImportsController {
   constructor(
     private readonly imports: ImportsService,
