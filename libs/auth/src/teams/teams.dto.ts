@@ -45,14 +45,20 @@ export class MemberListQuery extends PageQuery {}
 
 /** A member to add. */
 export class AddMemberDto {
-  /** Id of the user. */
+  /**
+   * Id of the user.
+   * @example "3f0c7c1e-8f6b-4d7a-9a51-0f7d2f6f8f12"
+   */
   @IsUUID('all', { message: 'must be a UUID' })
   userId!: string;
 }
 
 /** Path parameters of routes about one member. */
 export class MemberParams extends IdParams {
-  /** Id of the user. */
+  /**
+   * Id of the user.
+   * @example "3f0c7c1e-8f6b-4d7a-9a51-0f7d2f6f8f12"
+   */
   @IsUUID('all', { message: 'must be a UUID' })
   userId!: string;
 }

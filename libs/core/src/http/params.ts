@@ -30,11 +30,11 @@ const readIfMatch = createParamDecorator((_: unknown, context: ExecutionContext)
 export function IfMatch(): ParameterDecorator {
   return (target, key, index) => {
     const descriptor = Object.getOwnPropertyDescriptor(target, key as string) as PropertyDescriptor;
-    ApiHeader({ name: 'If-Match', required: false, description: 'ETag of the version that the change is meant for.' })(
-      target,
-      key as string,
-      descriptor,
-    );
+    ApiHeader({
+      name: 'If-Match',
+      required: false,
+      description: 'ETag of the version that the change is meant for, like `"3"`; without it the last write wins.',
+    })(target, key as string, descriptor);
     readIfMatch()(target, key, index);
   };
 }
