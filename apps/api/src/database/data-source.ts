@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions, MigrationExecutor } from 'typeorm';
 import type { DatabaseConfig } from '#core';
 import { type EmbeddedDatabase, openEmbedded } from './embedded.js';
+import { ImpatientClient } from './impatient-client.js';
 import { MIGRATIONS } from './migrations/index.js';
 
 /** Serialises migrations of replicas that start together. */
@@ -79,6 +80,7 @@ function serverOptions(database: DatabaseConfig, common: Partial<DataSourceOptio
     ssl: sslOptions(database),
     poolErrorHandler: (error: Error) => logger.warn(`a pooled connection broke: ${error.message}`),
     extra: {
+      Client: ImpatientClient,
       statement_timeout: database.statementTimeoutMs,
       // a server that is frozen never runs into its own timeout
       query_timeout: database.statementTimeoutMs + 1_000,
