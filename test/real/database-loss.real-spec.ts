@@ -1,5 +1,5 @@
 import { ADMIN_PASSWORD } from '../harness.js';
-import { type Answer, Load, newDatabase, pause, type Replica, Replicas, until } from './replicas.js';
+import { type Answer, Load, newDatabase, pause, type Replica, Replicas, sql, until } from './replicas.js';
 import { postgres, type PostgresService } from './services.js';
 
 const STATEMENT_TIMEOUT_SECONDS = 2;
@@ -12,11 +12,12 @@ describe('a process that loses its PostgreSQL', () => {
   let replica: Replica;
   let token: string;
   let unused: string;
+  let url: string;
   let refreshToken: string;
 
   beforeAll(async () => {
     database = await postgres();
-    const url = await newDatabase(database);
+    url = await newDatabase(database);
     replicas = new Replicas({ DATABASE_URL: url, DATABASE_STATEMENT_TIMEOUT: `${STATEMENT_TIMEOUT_SECONDS}` });
     replica = await replicas.start();
     token = await replica.signIn();
@@ -166,5 +167,20 @@ describe('a process that loses its PostgreSQL', () => {
       return true;
     };
     await until('every key is free or answers', isSettled, 15_000);
+  }, 90_000);
+
+  it('frees a key whose claim was carried out after its request had failed', async () => {
+    const create = (): Promise<Answer> =>
+      replica.call('POST', '/api/servers', { name: 'late claim' }, { token, headers: { 'idempotency-key': 'late' } });
+    await recovers();
+    const warm = await create();
+    expect(warm.status).toBe(201);
+    await sql(url, `DELETE FROM idempotency_keys; DELETE FROM servers WHERE name = 'late claim'`);
+    database.freeze();
+    const first = await create();
+    expect([first.status, first.body.code]).toEqual([503, 'database_unavailable']);
+    database.thaw();
+    await recovers();
+    await until('the key is free', async () => (await create()).status === 201, 15_000);
   }, 90_000);
 });

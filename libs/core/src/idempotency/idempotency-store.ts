@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { DEAD_AFTER_SECONDS, Instance } from '../process/instance.js';
@@ -11,8 +12,8 @@ export interface IdempotencyId {
 
 /** A key taken by a request. */
 export interface TakenKey extends IdempotencyId {
-  /** When; tells it from the same key taken again later. */
-  takenAt: string;
+  /** Tells it from the same key taken again later. */
+  claimId: string;
 }
 
 /** What a create answered. `body` is null when it held a secret. */
@@ -29,6 +30,8 @@ export type Claim =
 
 const RETRY_MS = 1_000;
 const GIVE_UP_MS = 15 * 60_000;
+/** A database that was frozen carries out what nobody waits for any more as soon as it goes on. */
+const LATE_CLAIM_MS = 5_000;
 
 interface Row {
   status: number | null;
@@ -50,40 +53,52 @@ export class IdempotencyStore {
 
   /** Takes the key for this request, or says why not. A key held by a process that died is taken over; day-old ones are forgotten. */
   async claim(id: IdempotencyId, bodyDigest: Buffer): Promise<Claim> {
-    const [taken]: { taken_at: string }[] = await this.dataSource.query(
-      `INSERT INTO idempotency_keys (user_id, route, key, body_digest, instance_id) VALUES ($1, $2, $3, $4, $5)
+    const key = { ...id, claimId: randomUUID() };
+    try {
+      return (await this.take(key, bodyDigest)) ? { state: 'taken', key } : await this.read(id, bodyDigest);
+    } catch (error) {
+      // only the answer may have been lost: a claim that is carried out late must not hold the key for nobody
+      void this.free(key);
+      setTimeout(() => void this.free(key), LATE_CLAIM_MS).unref();
+      throw error;
+    }
+  }
+
+  private async take({ userId, route, key, claimId }: TakenKey, bodyDigest: Buffer): Promise<boolean> {
+    const taken: unknown[] = await this.dataSource.query(
+      `INSERT INTO idempotency_keys (user_id, route, key, body_digest, instance_id, claim_id) VALUES ($1, $2, $3, $4, $5, $7)
        ON CONFLICT (user_id, route, key) DO UPDATE
-         SET body_digest = excluded.body_digest, instance_id = excluded.instance_id, created_at = now(),
+         SET body_digest = excluded.body_digest, instance_id = excluded.instance_id, claim_id = excluded.claim_id, created_at = now(),
              status = NULL, location = NULL, body = NULL, has_secret = false
          WHERE idempotency_keys.created_at < now() - interval '24 hours'
             OR (idempotency_keys.status IS NULL AND NOT EXISTS (
                   SELECT 1 FROM instances i WHERE i.id = idempotency_keys.instance_id AND i.seen_at > now() - make_interval(secs => $6)))
-       RETURNING created_at::text AS taken_at`,
-      [id.userId, id.route, id.key, bodyDigest, this.instance.id, DEAD_AFTER_SECONDS],
+       RETURNING key`,
+      [userId, route, key, bodyDigest, this.instance.id, DEAD_AFTER_SECONDS, claimId],
     );
-    return taken ? { state: 'taken', key: { ...id, takenAt: taken.taken_at } } : this.read(id, bodyDigest);
+    return taken.length > 0;
   }
 
   /** Keeps the answer for replays: now, or when the database is back. */
-  async keep({ userId, route, key, takenAt }: TakenKey, answer: KeptAnswer): Promise<void> {
+  async keep({ userId, route, key, claimId }: TakenKey, answer: KeptAnswer): Promise<void> {
     const { status, location, hasSecret } = answer;
     const body = hasSecret ? null : JSON.stringify(answer.body ?? null);
     await this.surely(async () => {
       await this.dataSource.query(
         `UPDATE idempotency_keys SET status = $5, location = $6, body = $7, has_secret = $8
-         WHERE user_id = $1 AND route = $2 AND key = $3 AND created_at = $4::timestamptz`,
-        [userId, route, key, takenAt, status, location, body, hasSecret],
+         WHERE user_id = $1 AND route = $2 AND key = $3 AND claim_id = $4`,
+        [userId, route, key, claimId, status, location, body, hasSecret],
       );
       await this.dataSource.query(`DELETE FROM idempotency_keys WHERE created_at < now() - interval '24 hours'`);
     });
   }
 
   /** Frees the key, now or when the database is back: the create failed, a retry may try again. */
-  async free({ userId, route, key, takenAt }: TakenKey): Promise<void> {
+  async free({ userId, route, key, claimId }: TakenKey): Promise<void> {
     await this.surely(() =>
       this.dataSource.query(
-        'DELETE FROM idempotency_keys WHERE user_id = $1 AND route = $2 AND key = $3 AND created_at = $4::timestamptz',
-        [userId, route, key, takenAt],
+        'DELETE FROM idempotency_keys WHERE user_id = $1 AND route = $2 AND key = $3 AND claim_id = $4',
+        [userId, route, key, claimId],
       ),
     );
   }

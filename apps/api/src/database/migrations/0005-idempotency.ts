@@ -10,6 +10,7 @@ export class Idempotency1764000005000 implements MigrationInterface {
         key text NOT NULL,
         body_digest bytea NOT NULL,
         instance_id uuid NOT NULL,
+        claim_id uuid NOT NULL,
         status integer,
         location text,
         body json,
