@@ -9,6 +9,8 @@ import { addressKey } from './address-key.js';
 const STRICT = 'einfra:strict-limit';
 const FREE = 'einfra:no-limit';
 const MINUTE = 60_000;
+/** Applies to nothing. */
+const UNLIMITED: ThrottlerOptions = { name: 'none', ttl: MINUTE, limit: 1 };
 
 /** The route is also held to the stricter rate of sign-ins, by address. */
 export const StrictlyLimited = (): MethodDecorator => SetMetadata(STRICT, true);
@@ -18,7 +20,8 @@ export const NotLimited = (): MethodDecorator & ClassDecorator => SetMetadata(FR
 
 /** The rates, a minute, from RATE_LIMIT (0: none): one address may stand for several callers, sign-in is stricter. */
 export function rates(rateLimit: number): ThrottlerOptions[] {
-  if (rateLimit === 0) return [];
+  // the library warns when there is nothing at all
+  if (rateLimit === 0) return [UNLIMITED];
   return [
     { name: 'address', ttl: MINUTE, limit: rateLimit * 5 },
     { name: 'sign-in', ttl: MINUTE, limit: Math.max(10, Math.floor(rateLimit / 40)) },
