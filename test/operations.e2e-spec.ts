@@ -4,7 +4,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DataSource } from 'typeorm';
-import { type OperationRun, Operations, type OperationView, RunAborted, Schedules, UpstreamError } from '#core';
+import {
+  DatabaseUnavailable,
+  type OperationRun,
+  Operations,
+  type OperationView,
+  RunAborted,
+  Schedules,
+  UpstreamError,
+} from '#core';
 import { AuditRetention } from '../libs/audit/src/audit-retention.js';
 import { startApp, type TestApp } from './harness.js';
 
@@ -51,6 +59,10 @@ describe('operations', () => {
     });
     operations.handle('test.fail', () => {
       throw new UpstreamError({ kind: 'server', name: 'web-1' }, 'It said no.');
+    });
+    operations.handle('test.unlucky', ({ attempt }) => {
+      if (attempt < 3) throw new DatabaseUnavailable();
+      return Promise.resolve('done at last');
     });
     operations.handle('test.crash', () => Promise.reject(new Error(`internal ${SECRET}`)));
     operations.handle('test.wait', ({ signal }) => untilAborted(signal));
@@ -145,6 +157,11 @@ describe('operations', () => {
       outcome: 'failed',
       detail: expect.stringContaining('upstream_error'),
     });
+  });
+
+  it('begins anew what lost the database in the middle', async () => {
+    const { id } = await start('test.unlucky');
+    expect(await reaches(id, 'succeeded')).toMatchObject({ attempt: 3, result: 'done at last', problem: null });
   });
 
   it('repeats what failed as a new operation of the caller, and only that', async () => {

@@ -18,6 +18,9 @@ const POLL_MS = 500;
 const TICK_MS = 1_000;
 /** An operation whose runners die that often is what kills them. */
 const MAX_DEATHS = 10;
+/** The database was away while a handler worked: that says nothing about the work. So often it is begun anew. */
+const LOST = new Set(['database_unavailable', 'audit_unavailable']);
+const MAX_ATTEMPTS = 20;
 /** Handlers get this long to end at shutdown; after it their work is given back all the same. */
 const SHUTDOWN_MS = 8_000;
 /** The same failure is said again after this long. */
@@ -149,18 +152,22 @@ export class OperationRunner implements OnApplicationBootstrap, OnModuleDestroy 
 
   private async execute(run: RunningOperation): Promise<void> {
     const end = run.row.deaths > MAX_DEATHS ? { state: 'failed' as const, problem: DIED } : await this.outcome(run);
-    if (end) await this.untilWritten(() => this.end(run, end));
-    else if (run.aborted === 'shutdown') await this.untilWritten(() => this.giveBack(run));
+    if (end === 'again') await this.untilWritten(() => this.giveBack(run));
+    else if (end) await this.untilWritten(() => this.end(run, end));
   }
 
-  /** How the handler ended; null when that decides nothing: at shutdown, or when another runner has the operation. */
-  private async outcome(run: RunningOperation): Promise<OperationEnd | null> {
+  /**
+   * How the handler ended; `again` at shutdown, and when it was our own database that failed it: then the work is begun anew. Null when
+   * another runner has the operation.
+   */
+  private async outcome(run: RunningOperation): Promise<OperationEnd | 'again' | null> {
     try {
       const result = await (this.handlers.get(run.row.type) as OperationHandler)(run);
       return { state: 'succeeded', result: shown(result, run) };
     } catch (error) {
       if (run.aborted === 'cancelled') return { state: 'cancelled' };
-      if (run.aborted !== null) return null;
+      if (run.aborted !== null) return run.aborted === 'shutdown' ? 'again' : null;
+      if (LOST.has(describeError(error).code) && run.attempt < MAX_ATTEMPTS) return 'again';
       return { state: 'failed', problem: this.problemOf(error, run) };
     }
   }
