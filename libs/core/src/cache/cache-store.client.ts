@@ -33,6 +33,7 @@ export function memoryCache(): CacheManager {
   });
   const store = {
     get: (key: string) => entries.get(key),
+    getMany: (keys: string[]) => keys.map((key) => entries.get(key)),
     set: (key: string, value: string, ttl?: number) => void entries.set(key, value, { ttl }),
     delete: (key: string) => entries.delete(key),
     clear: () => entries.clear(),
