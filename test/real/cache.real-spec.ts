@@ -11,7 +11,7 @@ async function process_(url: string): Promise<{ cache: TaggedCache; connection: 
   const connection = new RedisConnection(url);
   connection.onReturn((client) => writeEpoch(client, TaggedCache.epochEntry()));
   await connection.connect();
-  return { connection, cache: new TaggedCache(redisCache(connection), 3600, (work) => connection.insist(work)) };
+  return { connection, cache: new TaggedCache(await redisCache(connection), 3600, (work) => connection.insist(work)) };
 }
 
 describe('the cache on a real Redis', () => {

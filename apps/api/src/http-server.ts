@@ -2,12 +2,13 @@ import { isUtf8 } from 'node:buffer';
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import helmet from '@fastify/helmet';
-import { BadRequestException, Logger, UnsupportedMediaTypeException } from '@nestjs/common';
+import { BadRequestException, UnsupportedMediaTypeException } from '@nestjs/common';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { trace } from '@opentelemetry/api';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, FastifyServerOptions } from 'fastify';
+import { PinoLogger } from 'nestjs-pino';
 import { type AppConfig, describeError, Metrics, redactText, redactTokens, runInContext, sendProblem } from '#core';
+import { addSecurityHeaders } from './security-headers.js';
 
 /** Bodies of ordinary JSON requests; routes that take more say so. */
 const BODY_LIMIT = 1024 * 1024;
@@ -39,25 +40,11 @@ export function createAdapter(config: AppConfig): FastifyAdapter {
 export async function prepareServer(app: NestFastifyApplication, config: AppConfig): Promise<void> {
   const server = app.getHttpAdapter().getInstance();
   addContext(server);
-  addAccessLog(server, app.get(Metrics));
+  addAccessLog(server, app.get(Metrics), await app.resolve(PinoLogger));
   addBodyLimits(server);
   addJsonParser(server);
   addCsvParser(server);
-  await app.register(helmet, {
-    contentSecurityPolicy: {
-      useDefaults: false,
-      // Swagger UI is the only page: scripts from here alone, inline styles of its own
-      directives: {
-        defaultSrc: ["'self'"],
-        styleSrc: ["'self'", "'unsafe-inline'"],
-        imgSrc: ["'self'", 'data:'],
-        frameAncestors: ["'none'"],
-        objectSrc: ["'none'"],
-        baseUri: ["'none'"],
-      },
-    },
-    crossOriginResourcePolicy: { policy: 'same-site' },
-  } as never);
+  await addSecurityHeaders(app);
   if (config.corsOrigins.length > 0) {
     app.enableCors({
       origin: config.corsOrigins,
@@ -103,8 +90,9 @@ function addContext(server: FastifyInstance): void {
 }
 
 /** One lean line and one measurement a request: no headers, no query, no body. */
-function addAccessLog(server: FastifyInstance, metrics: Metrics): void {
-  const logger = new Logger('Http');
+function addAccessLog(server: FastifyInstance, metrics: Metrics, { logger }: PinoLogger): void {
+  // nothing in these fields is looked through for secrets: there can be none
+  const lines = logger.child({ context: 'Http' }, { redact: [] });
   server.addHook('onResponse', (request, reply, done) => {
     const line = {
       method: request.method,
@@ -117,7 +105,7 @@ function addAccessLog(server: FastifyInstance, metrics: Metrics): void {
       { method: line.method, route: line.route ?? 'none', status: line.status },
       reply.elapsedTime / 1000,
     );
-    runInContext(request.einfra, () => logger.log(line));
+    runInContext(request.einfra, () => lines.info(line));
     done();
   });
 }

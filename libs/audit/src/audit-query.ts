@@ -1,5 +1,5 @@
-import { DEAD_AFTER_SECONDS, isUuid } from '#core';
-import { AUDIT_COLUMNS } from './audit-row.js';
+import { DEAD_AFTER_SECONDS, isUuid, prepared } from '#core';
+import { SHOWN_COLUMNS } from './audit-row.js';
 import type { AuditFilter } from './audit.dto.js';
 import type { AuditOutcome } from './audit.view.js';
 
@@ -13,6 +13,9 @@ interface Statement {
   sql: string;
   parameters: unknown[];
 }
+
+/** A page as the API gives it unless asked for another length, and the entry that says whether there are more. */
+const USUAL_LIMIT = 51;
 
 /** Whether the process of an intent can still be working on it. */
 const ALIVE = `EXISTS (SELECT 1 FROM instances i WHERE i.id = e.instance_id AND i.seen_at > now() - interval '${DEAD_AFTER_SECONDS} seconds')`;
@@ -36,13 +39,14 @@ export function openEntries(filter: AuditFilter, { above, below }: SeqRange, lim
   const unknown = filter.outcome?.includes('unknown') ?? true;
   if (!pending && !unknown) return null;
   const where = new Conditions(`e.phase = 'intent'`).between('e.seq', above, below).matching(filter);
-  where.and(`NOT EXISTS (SELECT 1 FROM audit_entries o WHERE o.phase <> 'intent' AND o.entry_seq = e.seq)`);
+  // asked row by row (NOT EXISTS may become a join with the whole log): the range is short, and whatever the plan was made for
+  where.and(`(SELECT true FROM audit_entries o WHERE o.phase <> 'intent' AND o.entry_seq = e.seq) IS NULL`);
   if (pending !== unknown) where.and(pending ? ALIVE : `NOT ${ALIVE}`);
   return where.select('e.seq DESC', limit, `${ALIVE} AS alive`);
 }
 
 /** The entry of an action: its last row. */
-export const ENTRY_OF_ACTION = `SELECT ${AUDIT_COLUMNS}, ${ALIVE} AS alive FROM audit_entries e WHERE action_id = $1 ORDER BY seq DESC LIMIT 1`;
+export const ENTRY_OF_ACTION = `SELECT ${SHOWN_COLUMNS}, ${ALIVE} AS alive FROM audit_entries e WHERE action_id = $1 ORDER BY seq DESC LIMIT 1`;
 
 /** The first number at or after a time. Times never decrease with numbers. */
 export const FIRST_SEQ_SINCE = 'SELECT seq FROM audit_entries WHERE at >= $1 ORDER BY at, seq LIMIT 1';
@@ -88,8 +92,10 @@ class Conditions {
   }
 
   select(order: string, limit: number, more: string): Statement {
-    const columns = AUDIT_COLUMNS.replace(/\w+/g, 'e.$&');
+    const columns = SHOWN_COLUMNS.replace(/\w+/g, 'e.$&');
     const sql = `SELECT ${columns}, ${more} FROM audit_entries e WHERE ${this.texts.join(' AND ')} ORDER BY ${order} LIMIT ${limit}`;
-    return { sql, parameters: this.parameters };
+    // with a filter, the best plan depends on its values; of other lengths there are too many to keep
+    const usual = this.parameters.length === 2 && limit === USUAL_LIMIT;
+    return { sql: usual ? prepared(sql) : sql, parameters: this.parameters };
   }
 }

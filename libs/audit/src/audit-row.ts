@@ -56,6 +56,13 @@ export interface AuditPayload {
 export const AUDIT_COLUMNS =
   'seq, phase, entry_seq, action_id, at, actor_id, actor_name, action, resource_type, resource_id, outcome, instance_id, payload, key_id, mac';
 
+/** Columns that show what happened, without those that prove it. */
+export const SHOWN_COLUMNS =
+  'phase, entry_seq, action_id, at, actor_id, actor_name, action, resource_type, resource_id, outcome, payload';
+
+/** What the driver answers of `SHOWN_COLUMNS`. */
+export type ShownAuditRow = Omit<RawAuditRow, 'seq' | 'instance_id' | 'key_id' | 'mac'>;
+
 /** A row as the driver answers it. */
 export interface RawAuditRow {
   seq: string;

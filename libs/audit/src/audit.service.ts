@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { type CursorPage, NotFound, ValidationFailed } from '#core';
 import { ENTRY_OF_ACTION, finishedEntries, FIRST_SEQ_SINCE, openEntries, type SeqRange } from './audit-query.js';
-import type { RawAuditRow } from './audit-row.js';
+import type { ShownAuditRow } from './audit-row.js';
 import type { AuditFilter, AuditQuery } from './audit.dto.js';
 import { AuditEntryView } from './audit.view.js';
 
@@ -10,7 +10,7 @@ import { AuditEntryView } from './audit.view.js';
 const BATCH = 500;
 const NOWHERE: SeqRange = { above: Number.MAX_SAFE_INTEGER, below: 0 };
 
-type Row = RawAuditRow & { alive: boolean };
+type Row = ShownAuditRow & { alive: boolean };
 
 /** Reads the audit log. */
 @Injectable()

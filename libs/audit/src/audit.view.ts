@@ -1,4 +1,4 @@
-import type { AuditPayload, RawAuditRow } from './audit-row.js';
+import type { AuditPayload, ShownAuditRow } from './audit-row.js';
 
 /** `pending`: not finished yet; `unknown`: its process died or could not write the outcome. */
 export const AUDIT_OUTCOMES = ['succeeded', 'failed', 'refused', 'pending', 'unknown'] as const;
@@ -88,7 +88,7 @@ export class AuditEntryView {
   detail!: string | null;
 
   /** `alive`: whether the process of an intent can still be working on it. */
-  static of(row: RawAuditRow & { alive?: boolean }): AuditEntryView {
+  static of(row: ShownAuditRow & { alive?: boolean }): AuditEntryView {
     const payload = payloadOf(row.payload);
     const { actor_id: id, actor_name: name, resource_type: type } = row;
     return {

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { StoredKey } from '#core';
+import { prepared, type StoredKey } from '#core';
 import { HEAD_COLUMNS, headValues, type RawAuditHead } from './audit-head.js';
 import type { AuditHead } from './audit-mac.js';
 import { AUDIT_COLUMNS, type AuditRow } from './audit-row.js';
@@ -21,14 +21,16 @@ export async function writeFirstHead(manager: EntityManager, head: AuditHead, ke
   );
 }
 
+// the limits are set before the lock is waited for: a process that is frozen here must not hold up all others
+const LOCK = prepared(
+  `SELECT ${HEAD_COLUMNS}, clock_timestamp()::timestamptz(3) AS now
+   FROM (SELECT set_config('lock_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '5s', true) OFFSET 0) limits, audit_head
+   WHERE id = 1 FOR UPDATE OF audit_head`,
+);
+
 /** Locks the head for the rest of the transaction. */
 export async function lockHead(manager: EntityManager): Promise<{ raw: RawAuditHead | undefined; now: Date }> {
-  // the limits are set before the lock is waited for: a process that is frozen here must not hold up all others
-  const [row] = await manager.query<(RawAuditHead & { now: Date })[]>(
-    `SELECT ${HEAD_COLUMNS}, clock_timestamp()::timestamptz(3) AS now
-     FROM (SELECT set_config('lock_timeout', '5s', true), set_config('idle_in_transaction_session_timeout', '5s', true) OFFSET 0) limits, audit_head
-     WHERE id = 1 FOR UPDATE OF audit_head`,
-  );
+  const [row] = await manager.query<(RawAuditHead & { now: Date })[]>(LOCK);
   return { raw: row, now: row?.now ?? new Date() };
 }
 
@@ -54,7 +56,7 @@ export async function removeLinks(
   return row ? { seq: Number(row.seq), mac: Buffer.from(row.mac), count: row.count } : null;
 }
 
-const WRITE = `WITH last AS (SELECT seq, mac FROM audit_entries ORDER BY seq DESC LIMIT 1),
+const WRITE = prepared(`WITH last AS (SELECT seq, mac FROM audit_entries ORDER BY seq DESC LIMIT 1),
   fits AS (
     SELECT 1 WHERE $1::bigint IS NULL
       OR (coalesce((SELECT seq FROM last), $6::bigint) = $1::bigint AND coalesce((SELECT mac FROM last), $7::bytea) = $2::bytea)
@@ -70,7 +72,7 @@ const WRITE = `WITH last AS (SELECT seq, mac FROM audit_entries ORDER BY seq DES
     SELECT added.* FROM fits, unnest($10::bigint[], $11::text[], $12::bigint[], $13::uuid[], $14::timestamptz[], $15::text[], $16::text[],
       $17::text[], $18::text[], $19::text[], $20::text[], $21::uuid[], $22::text[], $23::uuid[], $24::bytea[]) added
   )
-  SELECT EXISTS (SELECT 1 FROM fits) AS written`;
+  SELECT EXISTS (SELECT 1 FROM fits) AS written`);
 
 /**
  * Writes rows and head in one statement, since all writers wait for the lock meanwhile. Nothing is written, and the answer is false,

@@ -13,6 +13,8 @@ export { Cached, CachedInterceptor } from './cache/cached.interceptor.js';
 export * from './config/config.js';
 export * from './config/variables.js';
 export * from './core.module.js';
+export * from './database/find-row.js';
+export * from './database/prepared.js';
 export * from './database/registered-system.js';
 export * from './errors/errors.js';
 export * from './errors/problem.filter.js';

@@ -7,9 +7,9 @@ import {
   Access,
   AuditTrail,
   Cache,
-  Conflict,
   Events,
   fetchPage,
+  findRow,
   likeText,
   type NewEvent,
   NotFound,
@@ -29,6 +29,7 @@ import type { CreateServerDto, ServerFilter, ServerListQuery, UpdateServerDto } 
 import { changesOf, factsOf, refuseMissingSsh, settle } from './server-changes.js';
 import { SourceCheck } from './source-check.js';
 import { SshVault } from './ssh/ssh-vault.js';
+import { isTakenName, nameTaken } from './taken-name.js';
 
 const SORTABLE = {
   name: 's.name',
@@ -87,7 +88,7 @@ export class ServersService {
 
   /** The server. Throws NotFound. */
   async find(id: string): Promise<Server> {
-    const server = await this.servers.findOneBy({ id });
+    const server = await findRow(this.servers, id);
     if (!server) throw new NotFound('server', id);
     return server;
   }
@@ -101,10 +102,11 @@ export class ServersService {
     refuseMissingSsh({ source, ssh: ssh.ssh });
     this.audit.describe({ resource: { type: 'server', id, name: input.name } });
     const server = this.servers.create({ id, ...settle(input), name: input.name, source, ...ssh });
-    await this.dataSource.transaction(async (manager) => {
-      await this.refuseTakenName(manager, server);
-      await this.insert(manager, [server]);
-    });
+    try {
+      await this.dataSource.transaction((manager) => this.insert(manager, [server]));
+    } catch (error) {
+      throw isTakenName(error) ? nameTaken(error) : error;
+    }
     await this.forgetCached();
     this.audit.describe({ after: factsOf(server) });
     return this.get(id);
@@ -204,16 +206,13 @@ export class ServersService {
     return server;
   }
 
-  /** The index on names refuses too, but can't say which field it is about. */
+  /** Asked before, since the transaction may have to go on after a refusal. */
   private async refuseTakenName(manager: EntityManager, { id, name }: Server): Promise<void> {
     const taken = await manager
       .createQueryBuilder(Server, 's')
       .where('lower(s.name) = lower(:name) AND s.id <> :id', { name, id })
       .getExists();
-    if (taken)
-      throw new Conflict('A server with this name already exists.', {
-        errors: [{ pointer: '/name', message: 'is taken' }],
-      });
+    if (taken) throw nameTaken();
   }
 }
 

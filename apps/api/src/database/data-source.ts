@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { DataSource, type DataSourceOptions, MigrationExecutor } from 'typeorm';
 import type { DatabaseConfig } from '#core';
-import { type EmbeddedDatabase, openEmbedded } from './embedded.js';
+import type { EmbeddedDatabase } from './embedded.js';
 import { ImpatientClient } from './impatient-client.js';
 import { MIGRATIONS } from './migrations/index.js';
 
@@ -57,6 +57,8 @@ async function connect(
   common: Partial<DataSourceOptions>,
 ): Promise<DataSource> {
   if (database.url !== null) return new DataSource(serverOptions(database, common)).initialize();
+  // loaded only where there is no other database
+  const { openEmbedded } = await import('./embedded.js');
   const embedded = await openEmbedded(dataDir);
   try {
     return await new EmbeddedDataSource({ ...common, ...embedded.options } as DataSourceOptions, embedded).initialize();

@@ -1,5 +1,4 @@
 import { type Cache as CacheManager, createCache, KeyvAdapter } from 'cache-manager';
-import { redisInsStore } from 'cache-manager-ioredis-yet';
 import type { Redis } from 'ioredis';
 import { Keyv, type KeyvStoreAdapter } from 'keyv';
 import { LRUCache } from 'lru-cache';
@@ -16,8 +15,8 @@ const MEMORY_ENTRIES = 20_000;
 const JSON_LAYER = { serialize: JSON.stringify, deserialize: JSON.parse } as const;
 
 /** cache-manager over Redis, behind the connection's breaker. */
-export function redisCache(connection: RedisConnection): CacheManager {
-  const guarded = guardedStore(connection);
+export async function redisCache(connection: RedisConnection): Promise<CacheManager> {
+  const guarded = await guardedStore(connection);
   const adapter = new KeyvAdapter(guarded as never) as unknown as KeyvStoreAdapter;
   return createCache({
     stores: [new Keyv({ store: adapter, namespace: NAMESPACE, throwOnErrors: true, ...JSON_LAYER })],
@@ -33,6 +32,7 @@ export function memoryCache(): CacheManager {
   });
   const store = {
     get: (key: string) => entries.get(key),
+    getMany: (keys: string[]) => keys.map((key) => entries.get(key)),
     set: (key: string, value: string, ttl?: number) => void entries.set(key, value, { ttl }),
     delete: (key: string) => entries.delete(key),
     clear: () => entries.clear(),
@@ -57,7 +57,8 @@ interface CommandStore {
 }
 
 /** The store without `reset`, which is FLUSHDB, each command through the breaker. */
-function guardedStore(connection: RedisConnection): CommandStore {
+async function guardedStore(connection: RedisConnection): Promise<CommandStore> {
+  const { redisInsStore } = await import('cache-manager-ioredis-yet');
   const store = redisInsStore(connection.client) as unknown as CommandStore;
   return {
     get: (key) => connection.run(() => store.get(key)),

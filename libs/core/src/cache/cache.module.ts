@@ -1,5 +1,5 @@
 import { type DynamicModule, Global, Inject, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { RedisConnection } from '../redis/redis.client.js';
+import type { RedisConnection } from '../redis/redis.client.js';
 import { memoryCache, redisCache, writeEpoch } from './cache-store.client.js';
 import { Cache } from './cache.js';
 import { CachedInterceptor } from './cached.interceptor.js';
@@ -23,7 +23,7 @@ export class CacheModule implements OnApplicationShutdown {
       module: CacheModule,
       providers: [
         { provide: REDIS, useFactory: () => connect(redisUrl) },
-        { provide: Cache, inject: [REDIS], useFactory: (redis: RedisConnection | null) => cacheOver(redis) },
+        { provide: Cache, inject: [REDIS], useFactory: cacheOver },
         CachedInterceptor,
       ],
       exports: [REDIS, Cache, CachedInterceptor],
@@ -37,13 +37,15 @@ export class CacheModule implements OnApplicationShutdown {
 
 async function connect(url: string | null): Promise<RedisConnection | null> {
   if (url === null) return null;
+  // loaded only where there is a Redis
+  const { RedisConnection } = await import('../redis/redis.client.js');
   const connection = new RedisConnection(url);
   connection.onReturn((client) => writeEpoch(client, TaggedCache.epochEntry()));
   await connection.connect();
   return connection;
 }
 
-function cacheOver(redis: RedisConnection | null): Cache {
+async function cacheOver(redis: RedisConnection | null): Promise<Cache> {
   if (!redis) return new TaggedCache(memoryCache(), MEMORY_MAX_TTL_SECONDS);
-  return new TaggedCache(redisCache(redis), REDIS_MAX_TTL_SECONDS, (work) => redis.insist(work));
+  return new TaggedCache(await redisCache(redis), REDIS_MAX_TTL_SECONDS, (work) => redis.insist(work));
 }

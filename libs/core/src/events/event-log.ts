@@ -52,9 +52,8 @@ export class EventLog extends Events implements OnApplicationBootstrap, OnModule
 
   override async publish(manager: EntityManager, ...events: NewEvent[]): Promise<void> {
     if (events.length === 0) return;
-    const id = await insertEvents(manager, events, this.instance.id);
-    if (this.listener) await manager.query('SELECT pg_notify($1, $2)', [CHANNEL, String(id)]);
-    else setImmediate(() => this.look());
+    await insertEvents(manager, events, this.instance.id, this.listener ? CHANNEL : null);
+    if (!this.listener) setImmediate(() => this.look());
   }
 
   override subscribe(

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Permission } from '../access/permissions.js';
 import type { SystemKind } from '../systems/system-kind.js';
+import { prepared } from '../database/prepared.js';
 import type { EventCursor } from './event-cursor.js';
 import type { NewEvent, StoredEvent } from './events.js';
 
@@ -26,13 +27,17 @@ const INSERT = `INSERT INTO events (type, system_kind, system_id, environment, p
     $7::text[], $8::text[], $9::text[], $10::json[]) AS e
   RETURNING id`;
 
-/** Writes events; answers the highest of their numbers. */
+const WRITE = prepared(INSERT);
+const WRITE_AND_ANNOUNCE = prepared(`WITH written AS (${INSERT}) SELECT pg_notify($12, max(id)::text) FROM written`);
+
+/** Writes events, and announces the highest of their numbers in a channel. */
 export async function insertEvents(
   manager: EntityManager,
   events: readonly NewEvent[],
   instanceId: string,
-): Promise<number> {
-  const rows: { id: string }[] = await manager.query(INSERT, [
+  channel: string | null,
+): Promise<void> {
+  await manager.query(channel === null ? WRITE : WRITE_AND_ANNOUNCE, [
     events.map(({ type }) => type),
     events.map(({ target }) => target.kind ?? null),
     events.map(({ target }) => target.id ?? null),
@@ -44,8 +49,8 @@ export async function insertEvents(
     events.map(({ resource }) => resource.name),
     events.map(({ data }) => JSON.stringify(data)),
     instanceId,
+    ...(channel === null ? [] : [channel]),
   ]);
-  return Math.max(...rows.map(({ id }) => Number(id)));
 }
 
 /** Reads what a cursor has not seen, in the order of numbers, and moves it on. */

@@ -1,17 +1,19 @@
 import type { EntityManager } from 'typeorm';
+import { prepared } from '#core';
 import { silenceSeconds, type ServerSource } from '../server-source.js';
 import type { Server } from '../server.entity.js';
+
+const ADD = prepared(
+  `INSERT INTO server_polls (server_id, next_at)
+   SELECT id, CASE WHEN readable THEN now() END FROM unnest($1::uuid[], $2::boolean[]) AS s (id, readable)`,
+);
 
 /** Makes the poll rows of new servers. What can be read is due at once. Called in the transaction that inserts the servers. */
 export async function addPolls(
   manager: EntityManager,
   servers: readonly Pick<Server, 'id' | 'source'>[],
 ): Promise<void> {
-  await manager.query(
-    `INSERT INTO server_polls (server_id, next_at)
-     SELECT id, CASE WHEN readable THEN now() END FROM unnest($1::uuid[], $2::boolean[]) AS s (id, readable)`,
-    [servers.map(({ id }) => id), servers.map(({ source }) => isRead(source))],
-  );
+  await manager.query(ADD, [servers.map(({ id }) => id), servers.map(({ source }) => isRead(source))]);
 }
 
 /**
