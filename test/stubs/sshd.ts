@@ -139,7 +139,8 @@ function serve(session: Session, options: SshdOptions, onEnd: () => void): void 
     };
     const child = spawn('/bin/sh', ['-c', options.forced ?? command], { env, detached: true });
     kill = (signal) => {
-      if (child.pid && child.exitCode === null) process.kill(-child.pid, signal);
+      // one that a signal has ended has no exit code either
+      if (child.pid && child.exitCode === null && child.signalCode === null) process.kill(-child.pid, signal);
     };
     if (options.noise) channel.write(options.noise);
     child.stdout.on('data', (chunk) => channel.write(chunk));
